@@ -1,0 +1,1 @@
+"""Scaling and serving laws of mixture-of-experts language models."""
