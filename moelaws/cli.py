@@ -1,0 +1,112 @@
+"""The command line: each command is one call of the package."""
+
+import json
+from collections import Counter
+from typing import Any
+
+import click
+
+from moelaws import claims, claims_html, data
+from moelaws.errors import InputError
+
+
+class _Mistake(click.ClickException):
+    exit_code = 2
+
+
+class _Commands(click.Group):
+    """Turns a user's mistake into one sentence and exit code 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except InputError as error:
+            raise _Mistake(str(error)) from None
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="moelaws")
+def main() -> None:
+    """Scaling and serving laws of mixture-of-experts language models."""
+
+
+@main.command("claims")
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--paper", metavar="KEY", help="Only the claims of this paper.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list of objects.")
+def claims_command(ids: tuple[str, ...], paper: str | None, as_json: bool) -> None:
+    """Every printed number, what the book computes, and the verdict, from the stored notebooks.
+
+    Example: moelaws claims --paper yang2025 yang2025-C26 yang2025-C40
+    """
+    rows = claims.stored(paper)
+    known = {row["id"] for row in rows}
+    for claim in ids:
+        if claim not in known:
+            raise InputError(f"There is no claim '{claim}'; 'moelaws claims' lists all {len(known)}.")
+    rows = [row for row in rows if not ids or row["id"] in ids]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    for row in rows:
+        click.echo(f"{row['id']}  {row['verdict']:8}{row['place']}: {row['statement']}")
+        if row["printed"] and not isinstance(row["computed"], bool | None):
+            click.echo(
+                f"    printed {row['printed']} {row['unit']}, computed {claims_html.shown(row['computed'])}"
+            )
+        if row["note"]:
+            click.echo(f"    {row['note']}")
+    counts = Counter(row["verdict"] for row in rows)
+    click.echo(
+        f"{len(rows)} claims: " + ", ".join(f"{counts[verdict]} {verdict}" for verdict in claims.VERDICTS)
+    )
+
+
+@main.command("data")
+@click.argument("name", required=False)
+@click.option(
+    "--check", "path", type=click.Path(), help="Check this CSV file against the schema of table NAME."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def data_command(name: str | None, path: str | None, as_json: bool) -> None:
+    """The data sets and their licences; the columns of a table NAME; or a check of a table of yours.
+
+    Example: moelaws data yang2025/throughput --check mine.csv
+    """
+    if name is None:
+        if path is not None:
+            raise InputError("Option --check needs the NAME of a table, such as yang2025/throughput.")
+        _list_sets(as_json)
+    elif path is None:
+        _list_columns(name, as_json)
+    else:
+        rows = len(data.read(path, like=name))
+        click.echo(
+            json.dumps({"path": path, "like": name, "rows": rows})
+            if as_json
+            else f"{path}: {rows} rows, all as {name} asks."
+        )
+
+
+def _list_sets(as_json: bool) -> None:
+    sets = data.sets()
+    if as_json:
+        click.echo(json.dumps(list(sets.values()), indent=2, ensure_ascii=False))
+        return
+    for name, package in sets.items():
+        licences = ", ".join(licence["title"] for licence in package["licenses"])
+        click.echo(f"{name}: {package['title']} ({licences})")
+        for source in package["sources"]:
+            click.echo(f"    from {source['title']}")
+        for table in package["resources"]:
+            click.echo(f"    {name}/{table['name']}: {table['title']}")
+
+
+def _list_columns(name: str, as_json: bool) -> None:
+    columns = data.columns(name)
+    if as_json:
+        click.echo(json.dumps(columns, indent=2, ensure_ascii=False))
+        return
+    for column in columns:
+        unit = f" [{column['unit']}]" if "unit" in column else ""
+        click.echo(f"{column['name']}{unit}: {column['description']}")
