@@ -1,0 +1,193 @@
+r"""How long a step of decoding takes, and what throughput follows.
+
+A server runs `concurrency` requests together; each step gives every request one more token. The
+time of a step is modelled as a sum of four terms, each with one parameter that can be compared
+with a data sheet:
+
+.. math::
+    t = t_0 + \frac{\text{bytes read}}{\text{bandwidth}}
+            + \frac{\text{FLOP}}{\text{rate}} + \tau\,\text{concurrency}
+
+A step carries its share of prefill: while a request generates its `tokens_out` tokens, a new
+prompt of `tokens_in` tokens has to be processed in its place.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from moelaws import data
+from moelaws.architecture import Architecture
+from moelaws.errors import InputError
+from moelaws.fit import Floats, Parameter
+from moelaws.laws import yang2025
+
+
+@dataclass(frozen=True)
+class Device:
+    """Limits of an accelerator, as its data sheet gives them.
+
+    Parameters
+    ----------
+    bandwidth : float
+        Memory bandwidth, bytes per second.
+    flops : float
+        Peak rate in bf16, FLOP per second.
+
+    Examples
+    --------
+    >>> round(load_device("A800-80G-PCIe").ridge)
+    161
+    """
+
+    bandwidth: float
+    flops: float
+
+    @property
+    def ridge(self) -> float:
+        """Intensity in FLOP per byte above which work, not traffic, sets the time."""
+        return self.flops / self.bandwidth
+
+    def roofline(self, flops: ArrayLike, traffic: ArrayLike) -> Floats:
+        """Least time in seconds for some work (FLOP) and traffic (bytes)."""
+        return np.maximum(
+            np.asarray(flops, dtype=float) / self.flops, np.asarray(traffic, dtype=float) / self.bandwidth
+        )
+
+
+def load_device(name: str) -> Device:
+    """Return a device of the book's table ``devices/devices``.
+
+    Raises
+    ------
+    InputError
+        If there is no such device.
+    """
+    devices = {row["device"]: row for row in data.load("devices/devices").to_dict("records")}
+    if name not in devices:
+        raise InputError(f"There is no device '{name}'; the devices are {', '.join(devices)}.")
+    return Device(bandwidth=1e9 * devices[name]["bandwidth_gb_s"], flops=1e12 * devices[name]["bf16_tflops"])
+
+
+def step_time(
+    throughput: ArrayLike, concurrency: ArrayLike, tokens_in: ArrayLike, tokens_out: ArrayLike
+) -> Floats:
+    """Mean time of one decoding step in milliseconds, from a throughput that counts all tokens.
+
+    A request of `tokens_in` + `tokens_out` tokens lasts `tokens_out` steps.
+
+    Parameters
+    ----------
+    throughput : array_like
+        Input and output tokens per second.
+    concurrency, tokens_in, tokens_out : array_like
+        Requests in flight; tokens of a request.
+
+    Examples
+    --------
+    >>> round(float(step_time(479, concurrency=2, tokens_in=1024, tokens_out=1024)), 2)
+    8.35
+    """
+    speed, requests, prompt, output = (
+        np.asarray(x, dtype=float) for x in (throughput, concurrency, tokens_in, tokens_out)
+    )
+    return np.asarray(1e3 * requests * (prompt + output) / (output * speed))
+
+
+def throughput(
+    step_ms: ArrayLike, concurrency: ArrayLike, tokens_in: ArrayLike, tokens_out: ArrayLike
+) -> Floats:
+    """Input and output tokens per second, from the time of a step in milliseconds.
+
+    The same formula as :func:`step_time`, which is its own inverse.
+    """
+    return step_time(step_ms, concurrency, tokens_in, tokens_out)
+
+
+@dataclass(frozen=True)
+class StepTime:
+    """The step-time law of a model, for :func:`moelaws.fit.fit`.
+
+    Tables need the columns `concurrency`, `tokens_in`, `tokens_out`, `n_routed`, `top_k` and, to
+    be fitted, `throughput`; units as in ``yang2025/throughput``. Bandwidth and rate are those of
+    all devices together. Times are in milliseconds.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        The model; a table's `n_routed` and `top_k` replace its own.
+    weight_bytes, cache_bytes : float
+        Bytes of a weight, and of an element of the key-value cache.
+    """
+
+    architecture: Architecture
+    weight_bytes: float = 2.0
+    cache_bytes: float = 2.0
+
+    parameters: ClassVar[tuple[Parameter, ...]] = (
+        Parameter("overhead", "time of a step that depends on nothing", "ms"),
+        Parameter("bandwidth", "bytes read per second", "GB/s", rate=True),
+        Parameter("rate", "work done per second", "TFLOP/s", rate=True),
+        Parameter("per_request", "time that each running request adds", "ms"),
+    )
+
+    def reads(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Gigabytes read in a step, by what is read.
+
+        `always` are the weights that every step reads, `experts` the distinct routed experts,
+        `cache` the keys and values of all requests at half their output, `prefill` the step's
+        share of reading all weights once for each new prompt.
+        """
+        model = self.architecture
+        expert = model.n_moe_layers * model.expert_weights * self.weight_bytes
+        always = (
+            model.n_active - model.top_k * model.n_moe_layers * model.expert_weights
+        ) * self.weight_bytes
+        context = table.tokens_in + table.tokens_out / 2
+        columns = {
+            "always": always + 0 * context,
+            "experts": expert * yang2025.distinct_experts(table.n_routed, table.top_k, table.concurrency),
+            "cache": table.concurrency * context * model.kv_elements_per_token * self.cache_bytes,
+            "prefill": table.concurrency / table.tokens_out * (always + table.n_routed * expert),
+        }
+        return pd.DataFrame(columns, index=table.index) / 1e9
+
+    def work(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Work of a step in TFLOP (1e12 FLOP), by `decode` and `prefill`."""
+        model = self.architecture
+        experts = table.top_k - model.top_k
+        flops = 2 * (model.n_active + experts * model.n_moe_layers * model.expert_weights)
+        decode = table.concurrency * flops / 1e12
+        return pd.DataFrame({"decode": decode, "prefill": decode * table.tokens_in / table.tokens_out})
+
+    def terms(self, table: pd.DataFrame) -> Floats:
+        """The law's four terms at coefficient one, milliseconds, shape (rows, 4)."""
+        columns = (
+            np.ones(len(table)),
+            1e3 * self.reads(table).sum(axis=1),
+            1e3 * self.work(table).sum(axis=1),
+            table.concurrency,
+        )
+        return np.column_stack(columns).astype(float)
+
+    def observed(self, table: pd.DataFrame) -> Floats:
+        """Measured step time of each row, milliseconds."""
+        return step_time(table.throughput, table.concurrency, table.tokens_in, table.tokens_out)
+
+    def parts(self, table: pd.DataFrame, coefficients: Floats) -> pd.DataFrame:
+        """Milliseconds of a step by what they are spent on; each row sums to the law's prediction."""
+        overhead, per_gb, per_tflop, per_request = coefficients
+        reads, work = 1e3 * per_gb * self.reads(table), 1e3 * per_tflop * self.work(table)
+        columns = {
+            "overhead": overhead + 0.0 * table.concurrency,
+            "weights always read": reads.always,
+            "distinct experts": reads.experts,
+            "key-value cache": reads.cache,
+            "prefill": reads.prefill + work.prefill,
+            "decode arithmetic": work.decode,
+            "per request": per_request * table.concurrency,
+        }
+        return pd.DataFrame(columns, index=table.index)
