@@ -1,0 +1,40 @@
+# Everything runs in .venv, which holds exactly what requirements.lock lists.
+PY := .venv/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check
+
+# One thread per kernel: the last digits of a sum then do not depend on the machine's cores.
+export OPENBLAS_NUM_THREADS := 1
+export OMP_NUM_THREADS := 1
+
+.PHONY: help book test lock clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
+
+# A strict build reports only the pages that it reads again, so it starts from nothing.
+book: .venv/.installed ## execute the chapters that changed, then build the site in _build/html
+	$(PY) -m moelaws.execute
+	rm -rf _build/html _build/.doctrees
+	.venv/bin/jupyter-book build --all --warningiserror --nitpick --keep-going --quiet .
+	@echo "The site is at _build/html/index.html"
+
+test: .venv/.installed ## check style, types, units, chapters and the built site
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(PY) -m pytest
+
+lock: .venv/.installed ## resolve requirements.lock anew from pyproject.toml
+	$(PY) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 \
+	    --no-header --no-annotate --no-emit-index-url \
+	    --extra book --extra test pyproject.toml --output-file requirements.lock
+
+clean: ## remove everything that make wrote
+	rm -rf .venv _build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# uv installs in seconds what takes pip a minute; where uv cannot be had or fails, pip does it.
+.venv/.installed: requirements.lock pyproject.toml
+	test -x $(PY) || python3 -m venv .venv
+	{ $(PIP) install -q uv && $(PY) -m uv pip install -q --python $(PY) --no-deps -r requirements.lock -e .; } \
+	    || $(PIP) install -q --no-deps -r requirements.lock -e .
+	touch $@
