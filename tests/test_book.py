@@ -1,0 +1,48 @@
+"""Every chapter keeps the rules of the book; milliseconds each, nothing is executed."""
+
+import book_rules
+import pytest
+import yaml
+from book_rules import Chapter
+
+from moelaws.data import ROOT
+from moelaws.execute import stale
+
+TEXTS = book_rules.stored_chapters(ROOT)
+
+
+@pytest.fixture(scope="module")
+def chapters():
+    return {path: Chapter.read(path) for path in TEXTS}
+
+
+def test_contents_list_every_chapter_once():
+    contents = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    listed = [entry["file"] for part in contents["parts"] for entry in part["chapters"]]
+    stored = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("chapters/*.ipynb"))
+    assert [name for name in listed if name.startswith("chapters/")] == stored
+    assert stored == [path.with_suffix(".ipynb").relative_to(ROOT).as_posix() for path in TEXTS]
+    assert stored
+
+
+@pytest.mark.parametrize("rule", book_rules.RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.stem)
+def test_chapter_keeps(rule, path, chapters):
+    problems = rule(chapters[path])
+    assert not problems, "\n".join(problems)
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.stem)
+def test_chapter_is_fresh(path):
+    assert not stale(path), f"{path.name}: its text, the package or its data changed; run make book"
+
+
+def test_figures_have_a_name_of_their_own(chapters):
+    problems = book_rules.unique_figures(chapters.values())
+    assert not problems, "\n".join(problems)
+
+
+def test_every_figure_is_mentioned(chapters):
+    pages = [path.read_text(encoding="utf-8") for path in ROOT.glob("book/*.md")]
+    problems = book_rules.mentioned_figures(chapters.values(), pages)
+    assert not problems, "\n".join(problems)
