@@ -1,0 +1,48 @@
+"""Mend the built pages where theme and extensions leave a keyboard or screen reader user stuck."""
+
+from pathlib import Path
+
+from bs4 import BeautifulSoup
+from sphinx.application import Sphinx
+
+
+def mend(soup):
+    """Change one parsed page in place; a page that was mended before stays as it is.
+
+    Parameters
+    ----------
+    soup : bs4.BeautifulSoup
+        The page.
+    """
+    # A label that differs from the words on the button: speaking those words would not press it.
+    for tag in soup.select("summary[aria-label]"):
+        del tag["aria-label"]
+    # The logo stands beside the landmarks of the side bar, where jumping between them misses it.
+    for logo in soup.select(".sidebar-primary-item:has(> .navbar-brand)"):
+        logo["role"] = "navigation"
+        logo["aria-label"] = "Home page"
+    # The role of a bibliography entry is deprecated, and no list may hold it.
+    for entry in soup.select("[role=doc-biblioentry]"):
+        entry["role"] = "listitem"
+    # The corner of a table heads nothing.
+    for cell in soup.select("th:empty"):
+        cell.name = "td"
+    # The theme makes this container reachable by keyboard where the table in it scrolls.
+    for table in soup.select("article table"):
+        if not table.find_parent(class_=["pst-scrollable-table-container", "output"]):
+            table.wrap(soup.new_tag("div", attrs={"class": "pst-scrollable-table-container"}))
+
+
+def mend_pages(app, exception):
+    """Mend every page of a finished HTML build."""
+    if exception is None and app.builder.format == "html":
+        for path in Path(app.outdir).rglob("*.html"):
+            soup = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+            mend(soup)
+            path.write_text(str(soup), encoding="utf-8")
+
+
+def setup(app: Sphinx):
+    """Register with Sphinx."""
+    app.connect("build-finished", mend_pages)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
