@@ -62,9 +62,7 @@ class LatentAttention:
     def weights(self, d_model: int) -> int:
         """Weights of one layer's projections, with the norms of the compressed vectors."""
         query = self.n_heads * (self.rope_dim + self.nope_dim)
-        to_query = (
-            d_model * self.q_rank + self.q_rank * query + self.q_rank if self.q_rank else d_model * query
-        )
+        to_query = d_model * self.q_rank + self.q_rank * query + self.q_rank if self.q_rank else d_model * query
         to_cache = d_model * (self.kv_rank + self.rope_dim) + self.kv_rank
         from_cache = self.kv_rank * self.n_heads * (self.nope_dim + self.v_dim)
         return to_query + to_cache + from_cache + self.n_heads * self.v_dim * d_model
@@ -163,9 +161,7 @@ class Architecture:
         norms = (2 * self.n_layers + 1) * self.d_model
         dense = 3 * self.n_dense_layers * self.d_model * self.d_dense
         routers = self.n_moe_layers * self.d_model * self.n_routed
-        return (
-            self.attention_weights + norms + dense + routers + self._experts(self.n_shared) + self.n_embedding
-        )
+        return self.attention_weights + norms + dense + routers + self._experts(self.n_shared) + self.n_embedding
 
     def _experts(self, count: int) -> int:
         return self.n_moe_layers * count * self.expert_weights
@@ -192,9 +188,7 @@ def load(model: str) -> Architecture:
         raise InputError(
             f"Model {model} has experts only in every layer number {row['moe_every']}; such models cannot be counted yet."
         )
-    experts = {
-        name: int(row[name]) for name in ("d_expert", "n_routed", "n_shared", "top_k") if row["n_routed"]
-    }
+    experts = {name: int(row[name]) for name in ("d_expert", "n_routed", "n_shared", "top_k") if row["n_routed"]}
     return Architecture(
         n_layers=row["n_layers"],
         d_model=row["d_model"],

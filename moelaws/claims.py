@@ -130,14 +130,10 @@ class Ledger:
 
     def __init__(self, paper: str) -> None:
         if f"{paper}/claims" not in data.tables():
-            raise InputError(
-                f"There are no claims of a paper '{paper}'; the papers are {', '.join(papers())}."
-            )
+            raise InputError(f"There are no claims of a paper '{paper}'; the papers are {', '.join(papers())}.")
         self.paper = paper
         rows = data.load(f"{paper}/claims").fillna("").to_dict("records")
-        self._claims = {
-            str(row["id"]): {str(name): str(value) for name, value in row.items()} for row in rows
-        }
+        self._claims = {str(row["id"]): {str(name): str(value) for name, value in row.items()} for row in rows}
         self._decisions: dict[str, Decision] = {}
 
     def printed(self, claim: str) -> list[Printed]:
@@ -155,14 +151,10 @@ class Ledger:
             elif column := _COLUMN.fullmatch(part):
                 values += [Printed(text) for text in self._column(**column.groupdict())]
             else:
-                raise InputError(
-                    f"Claim {claim}: '{part}' in column 'values' is neither a number nor 'table.column'."
-                )
+                raise InputError(f"Claim {claim}: '{part}' in column 'values' is neither a number nor 'table.column'.")
         return values
 
-    def check(
-        self, claim: str, computed: float | bool | Sequence[float] | np.ndarray, note: str = ""
-    ) -> Decision:
+    def check(self, claim: str, computed: float | bool | Sequence[float] | np.ndarray, note: str = "") -> Decision:
         """Decide a claim by a computed value.
 
         Parameters
@@ -189,19 +181,13 @@ class Ledger:
             if not isinstance(computed, bool | np.bool_):
                 raise InputError(f"Claim {claim} prints no number, so that 'computed' must be True or False.")
             if not note:
-                raise InputError(
-                    f"Claim {claim} is a statement; its 'note' must show the quantity behind the verdict."
-                )
+                raise InputError(f"Claim {claim} is a statement; its 'note' must show the quantity behind the verdict.")
             values, verdict = bool(computed), "agrees" if computed else "differs"
         else:
             numbers = [float(value) for value in np.atleast_1d(np.asarray(computed, dtype=float))]
             if len(numbers) != len(printed):
-                raise InputError(
-                    f"Claim {claim} prints {len(printed)} numbers; {len(numbers)} were computed."
-                )
-            verdicts = [
-                one.verdict(value, row["tolerance"]) for one, value in zip(printed, numbers, strict=True)
-            ]
+                raise InputError(f"Claim {claim} prints {len(printed)} numbers; {len(numbers)} were computed.")
+            verdicts = [one.verdict(value, row["tolerance"]) for one, value in zip(printed, numbers, strict=True)]
             verdict = max(verdicts, key=VERDICTS.index)
             kept = [float(f"{value:.6g}") for value in numbers]
             values = kept[0] if len(kept) == 1 else kept
@@ -227,9 +213,7 @@ class Ledger:
         """
         missing = [claim for claim in self._claims if claim not in self._decisions]
         if missing:
-            raise InputError(
-                f"{len(missing)} claims of {self.paper} have no verdict yet: {', '.join(missing)}."
-            )
+            raise InputError(f"{len(missing)} claims of {self.paper} have no verdict yet: {', '.join(missing)}.")
         return self
 
     @property
@@ -240,9 +224,7 @@ class Ledger:
     def _claim(self, claim: str) -> dict[str, str]:
         if claim not in self._claims:
             known = list(self._claims)
-            raise InputError(
-                f"There is no claim '{claim}'; those of {self.paper} run from {known[0]} to {known[-1]}."
-            )
+            raise InputError(f"There is no claim '{claim}'; those of {self.paper} run from {known[0]} to {known[-1]}.")
         return self._claims[claim]
 
     def _column(self, table: str, column: str, where: str | None, equals: str) -> list[str]:

@@ -55,9 +55,7 @@ def _comparison(claim: dict[str, Any]) -> str:
 
 def table(claims: Iterable[dict[str, Any]]) -> str:
     """Return claims as a table, one row each, with the claim's id as the row's anchor."""
-    head = "".join(
-        f'<th scope="col">{name}</th>' for name in ("Claim", "Statement", "Printed", "Computed", "Verdict")
-    )
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("Claim", "Statement", "Printed", "Computed", "Verdict"))
     rows = "".join(_row(claim) for claim in claims)
     return f'<table class="claims"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
 

@@ -51,22 +51,16 @@ def claims_command(ids: tuple[str, ...], paper: str | None, as_json: bool) -> No
     for row in rows:
         click.echo(f"{row['id']}  {row['verdict']:8}{row['place']}: {row['statement']}")
         if row["printed"] and not isinstance(row["computed"], bool | None):
-            click.echo(
-                f"    printed {row['printed']} {row['unit']}, computed {claims_html.shown(row['computed'])}"
-            )
+            click.echo(f"    printed {row['printed']} {row['unit']}, computed {claims_html.shown(row['computed'])}")
         if row["note"]:
             click.echo(f"    {row['note']}")
     counts = Counter(row["verdict"] for row in rows)
-    click.echo(
-        f"{len(rows)} claims: " + ", ".join(f"{counts[verdict]} {verdict}" for verdict in claims.VERDICTS)
-    )
+    click.echo(f"{len(rows)} claims: " + ", ".join(f"{counts[verdict]} {verdict}" for verdict in claims.VERDICTS))
 
 
 @main.command("data")
 @click.argument("name", required=False)
-@click.option(
-    "--check", "path", type=click.Path(), help="Check this CSV file against the schema of table NAME."
-)
+@click.option("--check", "path", type=click.Path(), help="Check this CSV file against the schema of table NAME.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def data_command(name: str | None, path: str | None, as_json: bool) -> None:
     """The data sets and their licences; the columns of a table NAME; or a check of a table of yours.

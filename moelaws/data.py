@@ -7,6 +7,7 @@ the reader's own under the same schema.
 """
 
 import os
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -180,7 +181,7 @@ _TYPES = {
     "number": ("float64", "a number"),
     "string": ("str", "text"),
 }
-_LIMITS = {
+_LIMITS: dict[str, Callable[[Any], pandera.Check]] = {
     "minimum": lambda bound: pandera.Check.ge(bound, error=f"a value of at least {bound}"),
     "maximum": lambda bound: pandera.Check.le(bound, error=f"a value of at most {bound}"),
     "exclusiveMinimum": lambda bound: pandera.Check.gt(bound, error=f"a value greater than {bound}"),

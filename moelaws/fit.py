@@ -106,7 +106,7 @@ class Fit:
             start.add(f"c{column}", value=10.0 * np.linalg.norm(target), min=0)
 
         def residual(parameters: lmfit.Parameters) -> Floats:
-            return scaled @ np.array(list(parameters.valuesdict().values())) - target
+            return np.asarray(scaled @ list(parameters.valuesdict().values()) - target)
 
         result = lmfit.minimize(
             residual, start, method="least_squares", ftol=1e-15, xtol=1e-15, gtol=1e-15, calc_covar=False
@@ -131,9 +131,7 @@ class Fit:
     def at_bound(self) -> tuple[str, ...]:
         """Free parameters whose term vanishes: a coefficient of zero, hence an infinite rate."""
         pairs = zip(self.law.parameters, self.coefficients, strict=True)
-        return tuple(
-            parameter.name for parameter, value in pairs if parameter.name in self.free and value == 0
-        )
+        return tuple(parameter.name for parameter, value in pairs if parameter.name in self.free and value == 0)
 
     @property
     def status(self) -> str:
@@ -189,10 +187,7 @@ def fit(law: LinearLaw, table: pd.DataFrame, hold: dict[str, float] | None = Non
         raise InputError(
             f"The table has {len(table)} rows; at least {free.sum()} are expected, one for each free parameter."
         )
-    held = [
-        0.0 if is_free else float(p.value(hold[p.name]))
-        for p, is_free in zip(law.parameters, free, strict=True)
-    ]
+    held = [0.0 if is_free else float(p.value(hold[p.name])) for p, is_free in zip(law.parameters, free, strict=True)]
     start = Fit(law, table, np.array(held), tuple(name for name in names if name not in hold))
     coefficients = np.array(held)
     coefficients[free] = solve(*start.problem())

@@ -72,9 +72,7 @@ def load_device(name: str) -> Device:
     return Device(bandwidth=1e9 * devices[name]["bandwidth_gb_s"], flops=1e12 * devices[name]["bf16_tflops"])
 
 
-def step_time(
-    throughput: ArrayLike, concurrency: ArrayLike, tokens_in: ArrayLike, tokens_out: ArrayLike
-) -> Floats:
+def step_time(throughput: ArrayLike, concurrency: ArrayLike, tokens_in: ArrayLike, tokens_out: ArrayLike) -> Floats:
     """Mean time of one decoding step in milliseconds, from a throughput that counts all tokens.
 
     A request of `tokens_in` + `tokens_out` tokens lasts `tokens_out` steps.
@@ -97,9 +95,7 @@ def step_time(
     return np.asarray(1e3 * requests * (prompt + output) / (output * speed))
 
 
-def throughput(
-    step_ms: ArrayLike, concurrency: ArrayLike, tokens_in: ArrayLike, tokens_out: ArrayLike
-) -> Floats:
+def throughput(step_ms: ArrayLike, concurrency: ArrayLike, tokens_in: ArrayLike, tokens_out: ArrayLike) -> Floats:
     """Input and output tokens per second, from the time of a step in milliseconds.
 
     The same formula as :func:`step_time`, which is its own inverse.
@@ -143,9 +139,7 @@ class StepTime:
         """
         model = self.architecture
         expert = model.n_moe_layers * model.expert_weights * self.weight_bytes
-        always = (
-            model.n_active - model.top_k * model.n_moe_layers * model.expert_weights
-        ) * self.weight_bytes
+        always = (model.n_active - model.top_k * model.n_moe_layers * model.expert_weights) * self.weight_bytes
         context = table.tokens_in + table.tokens_out / 2
         columns = {
             "always": always + 0 * context,

@@ -4,8 +4,7 @@ The profile takes residuals as independent. Serving measurements are not: all po
 move together. The bootstrap draws whole groups of rows, and is the one to trust there.
 """
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -80,10 +79,13 @@ def resample(
         Parameter name → (low, high), in the parameter's unit.
     """
 
-    def coefficients(table: pd.DataFrame) -> Floats:
-        return solve(*replace(fit, table=table).problem())
+    matrix, target = fit.problem()
 
-    return _named(fit, interval(bootstrap(coefficients, fit.table, by, draws, seed), level))
+    def coefficients(drawn: pd.DataFrame) -> Floats:
+        return solve(matrix[drawn.index], target[drawn.index])
+
+    groups = fit.table[[by]].reset_index(drop=True)
+    return _named(fit, interval(bootstrap(coefficients, groups, by, draws, seed), level))
 
 
 def _named(fit: Fit, ends: Floats) -> dict[str, tuple[float, float]]:
@@ -138,19 +140,14 @@ def bootstrap(
         If `by` is no column, or has fewer than two values.
     """
     if by not in table.columns:
-        raise InputError(
-            f"Parameter by is '{by}'; a column of the table is expected: {', '.join(table.columns)}."
-        )
+        raise InputError(f"Parameter by is '{by}'; a column of the table is expected: {', '.join(table.columns)}.")
     groups = [
-        rows.to_numpy()
-        for rows in pd.Series(np.arange(len(table))).groupby(table[by].to_numpy()).groups.values()
+        rows.to_numpy() for rows in pd.Series(np.arange(len(table))).groupby(table[by].to_numpy()).groups.values()
     ]
     if len(groups) < 2:
         raise InputError(f"Column '{by}' has one value; at least two groups are expected.")
     rng = np.random.default_rng(seed)
-    drawn = [
-        np.concatenate([groups[i] for i in rng.integers(len(groups), size=len(groups))]) for _ in range(draws)
-    ]
+    drawn = [np.concatenate([groups[i] for i in rng.integers(len(groups), size=len(groups))]) for _ in range(draws)]
     return np.array([statistic(table.iloc[rows]) for rows in drawn])
 
 
@@ -158,3 +155,51 @@ def interval(draws: Floats, level: float = 0.95) -> Floats:
     """Return the central interval of bootstrap draws, shape (2, ...)."""
     tail = (1 - level) / 2
     return np.asarray(np.quantile(draws, [tail, 1 - tail], axis=0))
+
+
+def left_out(fit: Fit, by: str | None = None) -> Floats:
+    """Predict each row by a fit to the rows that do not belong to it.
+
+    Parameters
+    ----------
+    fit : Fit
+        A fitted law; what it holds is held here too.
+    by : str, optional
+        Column whose equal values are left out together; by default each row by itself.
+
+    Returns
+    -------
+    numpy.ndarray, shape (rows,)
+        Predictions, in the order of the fitted rows.
+    """
+    groups = np.arange(len(fit.table)) if by is None else fit.table[by].to_numpy()
+    matrix, target = fit.problem()
+    ratio = np.empty(len(fit.table))
+    for group in np.unique(groups):
+        out = groups == group
+        ratio[out] = 1 + matrix[out] @ solve(matrix[~out], target[~out]) - target[out]
+    return ratio * fit.law.observed(fit.table)
+
+
+def written(value: float, ends: Sequence[float]) -> str:
+    """Write a value with its interval, to two digits of the interval's half-width.
+
+    Parameters
+    ----------
+    value : float
+        The estimate.
+    ends : sequence of two floats
+        Low and high end; the high one may be infinite.
+
+    Examples
+    --------
+    >>> written(1663.798, (1487.37, 1786.34))
+    '1660 (1490 to 1790)'
+    >>> written(3.5065, (2.7947, 3.8421)), written(77438.5, (557.4, np.inf))
+    ('3.51 (2.79 to 3.84)', 'more than 557')
+    """
+    low, high = ends
+    if np.isinf(high):
+        return f"more than {low:.3g}"
+    digits = 1 - int(np.floor(np.log10((high - low) / 2)))
+    return "{} ({} to {})".format(*(f"{round(x, digits):.{max(digits, 0)}f}" for x in (value, low, high)))

@@ -163,9 +163,7 @@ def distinct_experts(n_e: ArrayLike, n_a: ArrayLike, L: ArrayLike) -> Floats:
     """
     n_e, n_a, L = _positive(n_e=n_e, n_a=n_a, L=L)
     if np.any(n_a > n_e):
-        raise InputError(
-            "Parameter n_a is greater than n_e; a token activates at most as many experts as there are."
-        )
+        raise InputError("Parameter n_a is greater than n_e; a token activates at most as many experts as there are.")
     with np.errstate(divide="ignore"):
         return np.asarray(-n_e * np.expm1(L * np.log1p(-n_a / n_e)))
 
@@ -207,7 +205,8 @@ def moe_flops(L: ArrayLike, d: ArrayLike, d_e: ArrayLike, n_a: ArrayLike) -> Flo
     >>> float(moe_flops(L=1, d=2048, d_e=1408, n_a=6))
     103809024.0
     """
-    return glu_flops(L, d, d_e) * np.asarray(n_a, dtype=float)
+    L, d, d_e, n_a = _positive(L=L, d=d, d_e=d_e, n_a=n_a)
+    return 6 * L * n_a * d_e * d
 
 
 def moe_intensity(L: ArrayLike, d: ArrayLike, d_e: ArrayLike, n_e: ArrayLike, n_a: ArrayLike) -> Floats:

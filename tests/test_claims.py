@@ -1,0 +1,151 @@
+"""The ledger: verdicts are computed, rows are decided once, and nothing is passed through."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from moelaws import claims, data
+from moelaws.claims import Ledger, Printed
+from moelaws.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("text", "relation", "computed", "tolerance", "verdict"),
+    [
+        ("45.6", "", 45.6499, "", "agrees"),
+        ("45.6", "", 45.55, "", "agrees"),
+        ("45.6", "", 45.66, "", "differs"),
+        ("45.6", "", 45.66, "0.1", "close"),
+        ("150", "", 150.4, "", "agrees"),
+        ("150", "", 166.9, "15 %", "close"),
+        ("150", "", 180.0, "15 %", "differs"),
+        ("10", ">=", 10.0, "", "agrees"),
+        ("10", ">=", 9.9, "", "differs"),
+        ("10", ">=", 9.9, "0.5", "close"),
+        ("1", "<=", 1.2, "", "differs"),
+        ("1", "<=", -5.0, "", "agrees"),
+        ("1.2e3", "", 1249.0, "", "agrees"),
+        ("1.2e3", "", 1251.0, "", "differs"),
+        ("2.3", "", float("nan"), "100", "differs"),
+        ("2.3", "", float("inf"), "100", "differs"),
+    ],
+)
+def test_verdicts(text, relation, computed, tolerance, verdict):
+    assert Printed(text, relation).verdict(computed, tolerance) == verdict
+
+
+@given(st.decimals(-1000, 1000, places=2), st.floats(-0.00499, 0.00499))
+def test_whatever_rounds_to_the_printed_digits_agrees(printed, offset):
+    assert Printed(str(printed)).verdict(float(printed) + offset) == "agrees"
+
+
+@given(st.decimals(-1000, 1000, places=2), st.floats(0.00501, 5), st.sampled_from([-1, 1]))
+def test_whatever_does_not_round_to_them_differs(printed, offset, sign):
+    assert Printed(str(printed)).verdict(float(printed) + sign * offset) == "differs"
+
+
+def test_several_values_get_the_worst_verdict():
+    good, bad = [20.0, 16384.0], [8448.0, 16384.0]
+    assert Ledger("yang2025").check("yang2025-C01", bad).verdict == "agrees"
+    assert Ledger("yang2025").check("yang2025-C01", good, note="one is off").verdict == "differs"
+
+
+def test_printed_values_come_from_the_tables_by_reference():
+    ledger = Ledger("yang2025")
+    assert [p.text for p in ledger.printed("yang2025-C29")] == [
+        "6368",
+        "7106",
+        "8224",
+        "9484",
+        "10419",
+        "11584",
+        "13040",
+    ]
+    assert len(ledger.printed("yang2025-C34")) == 70
+    assert len(ledger.printed("yang2025-C04")) == 228
+    assert ledger.printed("yang2025-C40") == [Printed("50", ">=")]
+
+
+def test_rounding_for_display_does_not_touch_the_verdict():
+    decision = Ledger("yang2025").check("yang2025-C26", 45.5500001234, note="")
+    assert decision.verdict == "agrees"
+    assert decision.computed == 45.55
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (
+            lambda ledger: ledger.check("yang2025-C99", 1.0),
+            "There is no claim 'yang2025-C99'; those of yang2025 run from yang2025-C01 to yang2025-C70",
+        ),
+        (lambda ledger: ledger.check("yang2025-C01", 8448.0), "prints 2 numbers; 1 were computed"),
+        (lambda ledger: ledger.check("yang2025-C26", 43.6), "its 'note' must say why"),
+        (lambda ledger: ledger.check("yang2025-C41", 1.0, note="x"), "must be True or False"),
+        (lambda ledger: ledger.check("yang2025-C41", np.True_), "its 'note' must show the quantity"),
+        (lambda ledger: ledger.cannot("yang2025-C32", reason=""), "'reason' must say why"),
+        (lambda ledger: [ledger.cannot("yang2025-C32", reason="x") for _ in range(2)], "already decided"),
+        (lambda ledger: ledger.close(), "70 claims of yang2025 have no verdict yet: yang2025-C01, "),
+    ],
+)
+def test_misuse_is_refused_in_one_sentence(call, sentence):
+    with pytest.raises(InputError, match=sentence) as error:
+        call(Ledger("yang2025"))
+    assert "\n" not in str(error.value)
+
+
+def test_unknown_paper():
+    with pytest.raises(InputError, match="There are no claims of a paper 'nobody2020'; the papers are yang2025"):
+        Ledger("nobody2020")
+    with pytest.raises(InputError, match="nobody2020"):
+        claims.stored("nobody2020")
+
+
+def test_output_is_json_and_escapes_html():
+    ledger = Ledger("yang2025")
+    ledger.cannot("yang2025-C32", reason="<script>")
+    bundle = ledger._repr_mimebundle_()
+    assert json.loads(json.dumps(bundle[claims.MIME]))["claims"][0]["verdict"] == "cannot"
+    assert "<script>" not in bundle["text/html"]
+    assert bundle["text/plain"] == "yang2025: 0 agrees, 0 close, 0 differs, 1 cannot"
+
+
+@pytest.mark.parametrize("paper", claims.papers())
+def test_claims_files_are_consistent(paper):
+    """Values can be parsed, tolerances have reasons, and every tolerance belongs to a number."""
+    ledger = Ledger(paper)
+    for row in data.load(f"{paper}/claims").fillna("").to_dict("records"):
+        values = ledger.printed(row["id"])
+        assert bool(row["tolerance"]) == bool(row["tolerance_reason"])
+        if row["tolerance"]:
+            assert values
+            float(row["tolerance"].removesuffix("%"))
+
+
+@pytest.mark.parametrize("paper", claims.papers())
+def test_every_claim_has_a_stored_verdict(paper):
+    stored = claims.stored(paper)
+    assert [row["id"] for row in stored] == data.load(f"{paper}/claims").id.tolist()
+    assert {row["verdict"] for row in stored} <= set(claims.VERDICTS)
+    for row in stored:
+        assert row["note"] or row["verdict"] in ("agrees", "close")
+        assert (row["computed"] is None) == (row["verdict"] == "cannot")
+
+
+@pytest.mark.parametrize("paper", claims.papers())
+def test_stored_verdicts_follow_from_stored_values(paper):
+    """A verdict changed by hand, or a printed value changed afterwards, does not survive."""
+    ledger = Ledger(paper)
+    for row in claims.stored(paper):
+        printed = ledger.printed(row["id"])
+        if row["verdict"] == "cannot":
+            continue
+        if not printed:
+            assert row["verdict"] == ("agrees" if row["computed"] else "differs")
+            continue
+        computed = row["computed"] if isinstance(row["computed"], list) else [row["computed"]]
+        verdicts = [p.verdict(value, row["tolerance"]) for p, value in zip(printed, computed, strict=True)]
+        assert row["verdict"] == max(verdicts, key=claims.VERDICTS.index), row["id"]

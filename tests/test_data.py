@@ -1,0 +1,133 @@
+"""Tables: what the paper prints, and how a bad row is refused."""
+
+import pandas as pd
+import pytest
+
+from moelaws import data
+from moelaws.errors import InputError
+
+TASKS = ["arc_challenge", "arc_easy", "boolq", "openbookqa", "rte", "winogrande"]
+
+
+@pytest.mark.parametrize("name", data.tables())
+def test_every_table_keeps_its_schema(name):
+    assert len(data.load(name)) > 0
+
+
+@pytest.mark.parametrize("name", sorted(data.sets()))
+def test_readme_names_licence_and_every_column(name):
+    readme = (data.ROOT / "data" / name / "README.md").read_text(encoding="utf-8")
+    assert "Licence" in readme
+    columns = {column["name"] for table in data.sets()[name]["resources"] for column in table["schema"]["fields"]}
+    assert {column for column in columns if f"`{column}`" not in readme} == set()
+
+
+@pytest.mark.parametrize("name", sorted(data.sets()))
+def test_every_csv_file_is_described(name):
+    described = {table["path"] for table in data.sets()[name]["resources"]}
+    assert {path.name for path in (data.ROOT / "data" / name).glob("*.csv")} == described
+
+
+def test_checksum_of_accuracies():
+    """The printed averages vouch for 1,368 transcribed task scores; one is itself a misprint."""
+    skipping = data.load("yang2025/quality_skipping")
+    pruning = data.load("yang2025/quality_pruning")
+    gaps = pd.concat([table[TASKS].mean(axis=1) - table.average for table in (skipping, pruning)])
+    assert len(gaps) == 228
+    assert (gaps.abs() > 0.1 + 1e-9).sum() == 1
+    baseline = pruning[pruning.method == "baseline"]
+    assert (baseline[TASKS].mean(axis=1) - baseline.average).iloc[0] == pytest.approx(0.1833, abs=1e-3)
+
+
+SUMS = {
+    (8, 64, 2): 74663,
+    (8, 64, 3): 69754,
+    (8, 64, 4): 67735,
+    (8, 64, 5): 66176,
+    (8, 64, 6): 64542,
+    (9, 256, 3): 8752,
+    (9, 256, 4): 8090,
+    (9, 256, 6): 7690,
+    (9, 256, 8): 7379,
+    (12, 6, 6): 83057,
+    (12, 8, 6): 81000,
+    (12, 12, 6): 78426,
+    (12, 16, 6): 75646,
+    (12, 24, 6): 71758,
+    (12, 32, 6): 68687,
+    (12, 48, 6): 62365,
+    (12, 64, 6): 58036,
+}
+
+
+def test_checksum_of_throughputs():
+    """Sums over each column of Tables 8, 9 and 12, taken when the transcription was compared with the paper."""
+    throughput = data.load("yang2025/throughput")
+    sums = throughput.groupby(["table", "n_routed", "top_k"]).throughput.sum().astype(int)
+    assert sums.to_dict() == SUMS
+
+
+def write(tmp_path, text):
+    path = tmp_path / "mine.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+HEAD = "table,model,tokens_in,tokens_out,concurrency,n_routed,top_k,throughput\n"
+ROW = "8,DeepSeek-V2-Lite,1024,1024,2,64,6,479\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (HEAD.replace(",throughput", "") + ROW.replace(",479", ""), "column 'throughput' is missing"),
+        (HEAD.replace("\n", ",extra\n") + ROW.replace("\n", ",1\n"), "column 'extra' is unknown"),
+        (
+            HEAD + ROW.replace("479", "-479"),
+            "row 1 (line 2), column 'throughput': '-479' is found, expected is a value greater than 0",
+        ),
+        (HEAD + ROW.replace("479", "0"), "expected is a value greater than 0"),
+        (HEAD + ROW.replace("479", "inf"), "expected is a finite number"),
+        (HEAD + ROW.replace("479", "nan"), "column 'throughput': 'nan' is found, expected is a number"),
+        (HEAD + ROW.replace("479", ""), "column 'throughput': an empty cell is found, expected is a number"),
+        (HEAD + ROW.replace("479", "4x9"), "column 'throughput': '4x9' is found, expected is a number"),
+        (HEAD + ROW.replace(",2,64", ",2.5,64"), "column 'concurrency': '2.5' is found, expected is a whole number"),
+        (HEAD + ROW.replace("8,Deep", "7,Deep"), "column 'table': '7' is found, expected is one of"),
+        (HEAD + ROW + ROW.replace("479", "480"), "row 2 (line 3): a second row with table 8, concurrency 2"),
+        (HEAD + ROW + ROW.replace("1024,1024,2", "1024,1024,x"), "row 2 (line 3), column 'concurrency'"),
+        (HEAD, "the table has no rows"),
+        ("", "not a CSV table"),
+        (HEAD + ROW + "8,9,1,1,1,1,1,1,1,1,1\n", "not a CSV table"),
+    ],
+)
+def test_bad_table_is_refused_in_one_sentence(tmp_path, text, sentence):
+    path = write(tmp_path, text)
+    with pytest.raises(InputError) as error:
+        data.read(path, like="yang2025/throughput")
+    message = str(error.value)
+    assert sentence in message
+    assert str(path) in message
+    assert "\n" not in message
+    assert message.endswith(".")
+
+
+def test_missing_file_and_unknown_table():
+    with pytest.raises(InputError, match="there is no such file"):
+        data.read("nowhere.csv", like="yang2025/throughput")
+    with pytest.raises(InputError, match="There is no table 'yang2025/nothing'; the tables are"):
+        data.load("yang2025/nothing")
+
+
+def test_good_table_of_the_readers_own(tmp_path):
+    rows = data.read(write(tmp_path, HEAD + ROW), like="yang2025/throughput")
+    assert rows.throughput.tolist() == [479.0]
+    assert rows.concurrency.dtype == "int64"
+
+
+def test_optional_cells_may_be_empty():
+    assert pd.isna(data.load("devices/devices").set_index("device").fp8_tflops["A800-80G-PCIe"])
+
+
+def test_files_read_are_remembered():
+    data.load("yang2025/io_lengths")
+    assert data.ROOT / "data" / "yang2025" / "io_lengths.csv" in data.files_read()
