@@ -186,7 +186,7 @@ def load(model: str) -> Architecture:
     row = models[model]
     if row["moe_every"] != 1:
         raise InputError(
-            f"Model {model} has experts only in every layer number {row['moe_every']}; such models cannot be counted yet."
+            f"Model {model} has experts only in every layer number {row['moe_every']}; that cannot be counted yet."
         )
     experts = {name: int(row[name]) for name in ("d_expert", "n_routed", "n_shared", "top_k") if row["n_routed"]}
     return Architecture(

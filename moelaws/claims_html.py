@@ -55,7 +55,7 @@ def _comparison(claim: dict[str, Any]) -> str:
 
 def table(claims: Iterable[dict[str, Any]]) -> str:
     """Return claims as a table, one row each, with the claim's id as the row's anchor."""
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("Claim", "Statement", "Printed", "Computed", "Verdict"))
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("Claim", "Statement", "Printed", "Computed"))
     rows = "".join(_row(claim) for claim in claims)
     return f'<table class="claims"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
 
@@ -63,11 +63,10 @@ def table(claims: Iterable[dict[str, Any]]) -> str:
 def _row(claim: dict[str, Any]) -> str:
     unit = f" {claim['unit']}" if claim["unit"] and not isinstance(claim["computed"], bool | None) else ""
     note = f'<br><span class="note">{escape(claim["note"])}</span>' if claim["note"] else ""
-    cells = (
-        f"{escape(claim['id'])}<br>{escape(claim['place'])}",
-        f"{escape(claim['statement'])}{note}",
-        escape(claim["printed"]),
-        f"{shown(claim['computed'])}{escape(unit)}",
-        badge(claim["verdict"]),
+    return (
+        f'<tr id="{escape(claim["id"])}">'
+        f"<td>{badge(claim['verdict'])} {escape(claim['id'])}<br>{escape(claim['place'])}</td>"
+        f"<td>{escape(claim['statement'])}{note}</td>"
+        f'<td data-label="Printed">{escape(claim["printed"])}</td>'
+        f'<td data-label="Computed">{shown(claim["computed"])}{escape(unit)}</td></tr>'
     )
-    return f'<tr id="{escape(claim["id"])}">' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"

@@ -78,7 +78,6 @@ def resample(
     dict
         Parameter name → (low, high), in the parameter's unit.
     """
-
     matrix, target = fit.problem()
 
     def coefficients(drawn: pd.DataFrame) -> Floats:

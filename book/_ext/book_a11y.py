@@ -27,10 +27,14 @@ def mend(soup):
     # The corner of a table heads nothing.
     for cell in soup.select("th:empty"):
         cell.name = "td"
-    # The theme makes this container reachable by keyboard where the table in it scrolls.
-    for table in soup.select("article table"):
-        if not table.find_parent(class_=["pst-scrollable-table-container", "output"]):
-            table.wrap(soup.new_tag("div", attrs={"class": "pst-scrollable-table-container"}))
+    # Markdown cannot write a table without a head, so an empty one stands for none.
+    for head in soup.select("article thead"):
+        if not head.get_text(strip=True):
+            head.decompose()
+    # What is too wide for a phone scrolls in a frame, which a11y.js makes reachable by keyboard.
+    for wide in soup.select("article table, article .cell_output img"):
+        if not wide.find_parent(class_=["pst-scrollable-table-container", "output"]):
+            wide.wrap(soup.new_tag("div", attrs={"class": "pst-scrollable-table-container"}))
 
 
 def mend_pages(app, exception):

@@ -3,7 +3,19 @@
 // The button reads "Search" and its keys; a shorter label would hide them from voice control.
 document.querySelector(".search-button-field")?.removeAttribute("aria-label");
 
-// The theme lets the keyboard reach what scrolls sideways, but measures only on load and on
+// A frame that scrolls sideways is reached by keyboard while it does, and skipped while it does not.
+const frames = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    const frame = target.closest(".pst-scrollable-table-container");
+    frame.tabIndex = frame.scrollWidth > frame.clientWidth ? 0 : -1;
+  }
+});
+for (const frame of document.querySelectorAll(".pst-scrollable-table-container")) {
+  frames.observe(frame);
+  frames.observe(frame.firstElementChild);
+}
+
+// The theme lets the keyboard reach outputs that scroll, but measures only on load and on
 // resize, when the content of a closed part has no width. So opening one counts as a resize.
 document.addEventListener("click", (event) => {
   if (event.target.closest("summary, .admonition-title")) {
