@@ -11,12 +11,19 @@ export OMP_NUM_THREADS := 1
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
 
-# A strict build reports only the pages that it reads again, so it starts from nothing.
 book: .venv/.installed ## execute the chapters that changed, then build the site in _build/html
 	$(PY) -m moelaws.execute
+	@$(MAKE) --no-print-directory _build/.built
+	@echo "The site is at _build/html/index.html"
+
+# All that a page is made from, once the chapters are up to date.
+PAGES := _config.yml _toc.yml requirements.lock $(shell find book chapters moelaws data -mindepth 1 -not -name '*.py[co]' -not -name __pycache__)
+
+# A strict build reports only the pages that it reads again, so it starts from nothing.
+_build/.built: $(PAGES)
 	rm -rf _build/html _build/.doctrees
 	.venv/bin/jupyter-book build --all --warningiserror --nitpick --keep-going --quiet .
-	@echo "The site is at _build/html/index.html"
+	@touch $@
 
 test: .venv/.installed ## check style, types, units, chapters and the built site
 	$(PY) -m ruff check .
