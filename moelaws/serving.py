@@ -22,8 +22,8 @@ from numpy.typing import ArrayLike
 from moelaws import data
 from moelaws.architecture import Architecture
 from moelaws.errors import InputError
-from moelaws.fit import Floats, Parameter
 from moelaws.laws import yang2025
+from moelaws.laws.base import Columns, Floats, Law, Parameter
 
 
 @dataclass(frozen=True)
@@ -104,12 +104,12 @@ def throughput(step_ms: ArrayLike, concurrency: ArrayLike, tokens_in: ArrayLike,
 
 
 @dataclass(frozen=True)
-class StepTime:
-    """The step-time law of a model, for :func:`moelaws.fit.fit`.
+class StepTime(Law):
+    """The step-time law of a model.
 
-    Tables need the columns `concurrency`, `tokens_in`, `tokens_out`, `n_routed`, `top_k` and, to
-    be fitted, `throughput`; units as in ``yang2025/throughput``. Bandwidth and rate are those of
-    all devices together. Times are in milliseconds.
+    Bandwidth and rate are those of all devices together. Times are in milliseconds; the units of
+    a table's columns are those of ``yang2025/throughput``. Its terms must not be negative, so it
+    is fitted with :data:`moelaws.fit.RELATIVE_SQUARES`.
 
     Parameters
     ----------
@@ -123,14 +123,17 @@ class StepTime:
     weight_bytes: float = 2.0
     cache_bytes: float = 2.0
 
-    parameters: ClassVar[tuple[Parameter, ...]] = (
-        Parameter("overhead", "time of a step that depends on nothing", "ms"),
-        Parameter("bandwidth", "bytes read per second", "GB/s", rate=True),
-        Parameter("rate", "work done per second", "TFLOP/s", rate=True),
-        Parameter("per_request", "time that each running request adds", "ms"),
+    name: ClassVar[str] = "step_time"
+    columns: ClassVar[tuple[str, ...]] = ("concurrency", "tokens_in", "tokens_out", "n_routed", "top_k")
+    response: ClassVar[str] = "throughput"
+    linear: ClassVar[tuple[Parameter, ...]] = (
+        Parameter("overhead", "time of a step that depends on nothing", "ms", low=0),
+        Parameter("bandwidth", "bytes read per second", "GB/s", low=0, rate=True),
+        Parameter("rate", "work done per second", "TFLOP/s", low=0, rate=True),
+        Parameter("per_request", "time that each running request adds", "ms", low=0),
     )
 
-    def reads(self, table: pd.DataFrame) -> pd.DataFrame:
+    def reads(self, table: Columns) -> dict[str, Floats]:
         """Gigabytes read in a step, by what is read.
 
         `always` are the weights that every step reads, `experts` the distinct routed experts,
@@ -138,50 +141,49 @@ class StepTime:
         share of reading all weights once for each new prompt.
         """
         model = self.architecture
-        expert = model.n_moe_layers * model.expert_weights * self.weight_bytes
-        always = (model.n_active - model.top_k * model.n_moe_layers * model.expert_weights) * self.weight_bytes
-        context = table.tokens_in + table.tokens_out / 2
-        columns = {
-            "always": always + 0 * context,
-            "experts": expert * yang2025.distinct_experts(table.n_routed, table.top_k, table.concurrency),
-            "cache": table.concurrency * context * model.kv_elements_per_token * self.cache_bytes,
-            "prefill": table.concurrency / table.tokens_out * (always + table.n_routed * expert),
+        concurrency, tokens_in, tokens_out, n_routed, top_k = (np.asarray(table[c], dtype=float) for c in self.columns)
+        expert = model.n_moe_layers * model.expert_weights * self.weight_bytes / 1e9
+        always = self.weight_bytes * model.n_active / 1e9 - model.top_k * expert
+        context = tokens_in + tokens_out / 2
+        return {
+            "always": np.full_like(context, always),
+            "experts": expert * yang2025.distinct_experts(n_routed, top_k, concurrency),
+            "cache": concurrency * context * model.kv_elements_per_token * self.cache_bytes / 1e9,
+            "prefill": concurrency / tokens_out * (always + n_routed * expert),
         }
-        return pd.DataFrame(columns, index=table.index) / 1e9
 
-    def work(self, table: pd.DataFrame) -> pd.DataFrame:
+    def work(self, table: Columns) -> dict[str, Floats]:
         """Work of a step in TFLOP (1e12 FLOP), by `decode` and `prefill`."""
         model = self.architecture
-        experts = table.top_k - model.top_k
-        flops = 2 * (model.n_active + experts * model.n_moe_layers * model.expert_weights)
-        decode = table.concurrency * flops / 1e12
-        return pd.DataFrame({"decode": decode, "prefill": decode * table.tokens_in / table.tokens_out})
+        concurrency, tokens_in, tokens_out, _, top_k = (np.asarray(table[c], dtype=float) for c in self.columns)
+        weights = model.n_active + (top_k - model.top_k) * model.n_moe_layers * model.expert_weights
+        decode = 2 * concurrency * weights / 1e12
+        return {"decode": decode, "prefill": decode * tokens_in / tokens_out}
 
-    def terms(self, table: pd.DataFrame) -> Floats:
-        """The law's four terms at coefficient one, milliseconds, shape (rows, 4)."""
-        columns = (
-            np.ones(len(table)),
-            1e3 * self.reads(table).sum(axis=1),
-            1e3 * self.work(table).sum(axis=1),
-            table.concurrency,
-        )
-        return np.column_stack(columns).astype(float)
+    def terms(self, shape: Floats, table: Columns) -> Floats:
+        """Return the law's four terms at coefficient one, milliseconds."""
+        concurrency = np.asarray(table["concurrency"], dtype=float)
+        read = 1e3 * sum(self.reads(table).values())
+        done = 1e3 * sum(self.work(table).values())
+        terms = np.stack([np.ones_like(concurrency), read, done, concurrency], axis=-1)
+        return np.broadcast_to(terms, (*shape.shape[:-1], *terms.shape))
 
-    def observed(self, table: pd.DataFrame) -> Floats:
-        """Measured step time of each row, milliseconds."""
-        return step_time(table.throughput, table.concurrency, table.tokens_in, table.tokens_out)
+    def observed(self, table: Columns) -> Floats:
+        """Return the measured step time of each row, milliseconds."""
+        return step_time(*(table[column] for column in ("throughput", "concurrency", "tokens_in", "tokens_out")))
 
-    def parts(self, table: pd.DataFrame, coefficients: Floats) -> pd.DataFrame:
+    def parts(self, table: Columns, coefficients: Floats) -> pd.DataFrame:
         """Milliseconds of a step by what they are spent on; each row sums to the law's prediction."""
         overhead, per_gb, per_tflop, per_request = coefficients
-        reads, work = 1e3 * per_gb * self.reads(table), 1e3 * per_tflop * self.work(table)
+        reads = {name: 1e3 * per_gb * value for name, value in self.reads(table).items()}
+        work = {name: 1e3 * per_tflop * value for name, value in self.work(table).items()}
         columns = {
-            "overhead": overhead + 0.0 * table.concurrency,
-            "weights always read": reads.always,
-            "distinct experts": reads.experts,
-            "key-value cache": reads.cache,
-            "prefill": reads.prefill + work.prefill,
-            "decode arithmetic": work.decode,
-            "per request": per_request * table.concurrency,
+            "overhead": np.full_like(reads["always"], overhead),
+            "weights always read": reads["always"],
+            "distinct experts": reads["experts"],
+            "key-value cache": reads["cache"],
+            "prefill": reads["prefill"] + work["prefill"],
+            "decode arithmetic": work["decode"],
+            "per request": per_request * np.asarray(table["concurrency"], dtype=float),
         }
-        return pd.DataFrame(columns, index=table.index)
+        return pd.DataFrame(columns, index=table.index if isinstance(table, pd.DataFrame) else None)

@@ -1,26 +1,34 @@
 """Intervals of a fit: from the profile of its objective, and from resampled runs.
 
-The profile takes residuals as independent. Serving measurements are not: all points of one load
-move together. The bootstrap draws whole groups of rows, and is the one to trust there.
+The profile takes rows as independent. Often they are not: all points of one load, or all
+checkpoints of one run, move together. The bootstrap draws whole groups of rows, and is the one
+to trust there.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
+import joblib
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
 from scipy.optimize import brentq
-from scipy.stats import f as f_distribution
 
 from moelaws.errors import InputError
-from moelaws.fit import Fit, Floats, solve
+from moelaws.fit import Fit, Problem, polish
+from moelaws.laws.base import Floats
+
+Intervals = dict[str, tuple[float, float]]
 
 
-def profile(fit: Fit, level: float = 0.95) -> dict[str, tuple[float, float]]:
+def profile(fit: Fit, level: float = 0.95) -> Intervals:
     """Return the interval of each free parameter in which the objective is not significantly worse.
 
-    For each value of one parameter all others are fitted again; the F distribution says how much
-    larger than the least sum of squares is still compatible with the data. A term that can vanish
-    gives an interval from zero, or, for a rate, up to infinity.
+    For each value of one parameter all others are fitted again. How much worse is still compatible
+    with the data follows from the F distribution for squares, and for a Huber loss from the
+    corresponding test for robust estimates, whose scale is the mean square of the loss's derivative
+    over its mean slope.
 
     Parameters
     ----------
@@ -32,36 +40,73 @@ def profile(fit: Fit, level: float = 0.95) -> dict[str, tuple[float, float]]:
     Returns
     -------
     dict
-        Parameter name → (low, high), in the parameter's unit.
+        Parameter name → (low, high), in the parameter's unit. An end at a parameter's bound means
+        that the data do not limit it there; for a rate this can be infinity.
 
     Raises
     ------
     InputError
         If there are no more rows than free parameters.
     """
-    degrees = len(fit.table) - len(fit.free)
+    problem, best = fit.problem, fit.problem.free(fit.coefficients)
+    scale = _scale(problem, best)
+    limit = fit.objective + scale * stats.f.ppf(level, 1, len(problem.observed) - len(best)) / 2
+    errors = _standard_errors(problem, best, scale)
+    ends = [[_end(problem, best, place, side, errors[place], limit) for place in range(len(best))] for side in (-1, 1)]
+    return _named(fit, np.array(ends))
+
+
+def _scale(problem: Problem, best: Floats) -> float:
+    """Return the variance of the errors, or its counterpart for a Huber loss."""
+    degrees = len(problem.observed) - len(best)
     if degrees < 1:
         raise InputError(
-            f"The table has {len(fit.table)} rows; more than the {len(fit.free)} free parameters are expected."
+            f"The table has {len(problem.observed)} rows; more than the {len(best)} free parameters are expected."
         )
-    matrix, target = fit.problem()
-    limit = float(np.sum(fit.errors() ** 2)) * (1 + f_distribution.ppf(level, 1, degrees) / degrees)
-
-    ends = []
-    for column, best in enumerate(fit.free_coefficients):
-        others = np.delete(matrix, column, axis=1)
-
-        def excess(value: float, column: int = column, others: Floats = others) -> float:
-            rest = target - matrix[:, column] * value
-            return float(np.sum((others @ solve(others, rest) - rest) ** 2)) - limit
-
-        ends.append(_crossings(excess, best, unit=1 / float(np.linalg.norm(matrix[:, column]))))
-    return _named(fit, np.transpose(ends))
+    errors, delta = problem.errors(best), problem.loss.delta
+    pull = float(np.sum(problem.loss.pull(errors) ** 2)) / degrees
+    if delta is None:
+        return pull
+    # The share of errors below delta; where that is narrow, counted in a wider window and scaled to it.
+    spread = float(stats.median_abs_deviation(errors, scale="normal"))
+    window = max(delta, 0.9 * spread * len(errors) ** -0.2)
+    return float(pull / max(delta / window * np.mean(np.abs(errors) <= window), 1 / len(errors)))
 
 
-def resample(
-    fit: Fit, by: str, level: float = 0.95, draws: int = 1000, seed: int = 0
-) -> dict[str, tuple[float, float]]:
+def _standard_errors(problem: Problem, best: Floats, scale: float) -> Floats:
+    """Return rough standard errors, which say how far to look for the ends of an interval."""
+    matrix = problem.jacobian(best)
+    lengths = np.linalg.norm(matrix, axis=0)
+    lengths = np.where(lengths > 0, lengths, 1.0)
+    inverse = np.linalg.pinv(matrix / lengths, rcond=1e-10)
+    return np.asarray(np.sqrt(scale * np.sum(inverse**2, axis=1)) / lengths)
+
+
+def _end(problem: Problem, best: Floats, place: int, side: int, error: float, limit: float) -> float:
+    """Follow the profile of one coefficient to where it crosses the limit, or to the bound."""
+    bound = problem.bounds()[(side + 1) // 2][place]
+    others = np.delete(best, place)
+
+    def excess(value: float) -> float:
+        nonlocal others
+        held = problem.hold(place, value)
+        others = polish(held, others, tolerance=1e-12)
+        return held.objective(others) - limit
+
+    near, step = best[place], side * 2 * error
+    for _ in range(60):
+        far = near + step
+        beyond = side * (far - bound) >= 0
+        if beyond and excess(bound) <= 0:
+            return float(bound)
+        far = bound if beyond else far
+        if excess(far) > 0:
+            return float(brentq(excess, near, far, xtol=1e-7 * error, rtol=1e-12))
+        near, step = far, 2 * step
+    return float(side * np.inf)
+
+
+def resample(fit: Fit, by: str, level: float = 0.95, draws: int = 1000, seed: int = 0) -> Intervals:
     """Return the central interval of each free parameter over fits to resampled groups of rows.
 
     Parameters
@@ -78,32 +123,23 @@ def resample(
     dict
         Parameter name → (low, high), in the parameter's unit.
     """
-    matrix, target = fit.problem()
+    problem, best = fit.problem, fit.problem.free(fit.coefficients)
 
     def coefficients(drawn: pd.DataFrame) -> Floats:
-        return solve(matrix[drawn.index], target[drawn.index])
+        return polish(problem.rows(drawn.index.to_numpy()), best, tolerance=1e-10)
 
     groups = fit.table[[by]].reset_index(drop=True)
     return _named(fit, interval(bootstrap(coefficients, groups, by, draws, seed), level))
 
 
-def _named(fit: Fit, ends: Floats) -> dict[str, tuple[float, float]]:
+def _named(fit: Fit, ends: Floats) -> Intervals:
     """Turn intervals of the free coefficients, shape (2, free), into intervals of the parameters."""
-    parameters = [parameter for parameter in fit.law.parameters if parameter.name in fit.free]
+    parameters = [fit.law.parameters[places[0]] for places in fit.problem.slots]
     named = {}
     for parameter, pair in zip(parameters, ends.T, strict=True):
         low, high = sorted(parameter.value(pair).tolist())
         named[parameter.name] = (low, high)
     return named
-
-
-def _crossings(excess: Callable[[float], float], best: float, unit: float) -> tuple[float, float]:
-    """Find where a function that is negative at `best` crosses zero, not looking below zero."""
-    low = 0.0 if excess(0.0) <= 0 else brentq(excess, 0.0, best, xtol=1e-12 * unit)
-    far = best + 1e-3 * unit
-    while excess(far) <= 0:
-        far = best + 2 * (far - best)
-    return low, brentq(excess, best, far, xtol=1e-12 * unit)
 
 
 def bootstrap(
@@ -114,6 +150,10 @@ def bootstrap(
     seed: int = 0,
 ) -> Floats:
     """Compute a statistic on tables whose groups of rows were drawn with replacement.
+
+    Differences between two fits to the same draw are *paired*: what the draw does to both cancels.
+    The draws are made first and computed through joblib, one process by default, so that
+    ``joblib.parallel_config`` moves them elsewhere without changing a digit.
 
     Parameters
     ----------
@@ -147,7 +187,11 @@ def bootstrap(
         raise InputError(f"Column '{by}' has one value; at least two groups are expected.")
     rng = np.random.default_rng(seed)
     drawn = [np.concatenate([groups[i] for i in rng.integers(len(groups), size=len(groups))]) for _ in range(draws)]
-    return np.array([statistic(table.iloc[rows]) for rows in drawn])
+    return np.array(joblib.Parallel()(joblib.delayed(_apply)(statistic, table, rows) for rows in drawn))
+
+
+def _apply(statistic: Callable[[pd.DataFrame], Floats], table: pd.DataFrame, rows: NDArray[np.integer[Any]]) -> Floats:
+    return statistic(table.iloc[rows])
 
 
 def interval(draws: Floats, level: float = 0.95) -> Floats:
@@ -172,12 +216,13 @@ def left_out(fit: Fit, by: str | None = None) -> Floats:
         Predictions, in the order of the fitted rows.
     """
     groups = np.arange(len(fit.table)) if by is None else fit.table[by].to_numpy()
-    matrix, target = fit.problem()
-    ratio = np.empty(len(fit.table))
+    problem, best = fit.problem, fit.problem.free(fit.coefficients)
+    predicted = np.empty(len(fit.table))
     for group in np.unique(groups):
         out = groups == group
-        ratio[out] = 1 + matrix[out] @ solve(matrix[~out], target[~out]) - target[out]
-    return ratio * fit.law.observed(fit.table)
+        free = polish(problem.rows(np.flatnonzero(~out)), best)
+        predicted[out] = fit.law.predict(problem.theta(free), problem.rows(np.flatnonzero(out)).columns)
+    return predicted
 
 
 def written(value: float, ends: Sequence[float]) -> str:

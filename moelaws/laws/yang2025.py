@@ -22,14 +22,11 @@ H. Yang et al., arXiv:2505.03531 (2025). The number of distinct experts is print
 arXiv:2511.02237, footnote 1, and not in the paper itself.
 """
 
-from typing import TypeAlias
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from moelaws.errors import InputError
-
-Floats: TypeAlias = NDArray[np.float64]
+from moelaws.laws.base import Floats
 
 
 def glu_traffic(L: ArrayLike, d: ArrayLike, d_i: ArrayLike) -> Floats:

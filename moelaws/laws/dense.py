@@ -1,0 +1,70 @@
+r"""The loss of a dense model after training: Hoffmann et al. (2022), "Chinchilla".
+
+============== ============ ==================================================================
+paper          here         meaning, unit and convention
+============== ============ ==================================================================
+:math:`N`      ``n_active`` parameters, as the table counts them
+:math:`D`      ``n_tokens`` training tokens
+:math:`E`      ``E``        loss that no model of this family gets below, nats per token
+:math:`A`      ``A``        size term at one parameter, nats per token
+:math:`B`      ``B``        data term at one token, nats per token
+:math:`\alpha` ``alpha``    exponent of size
+:math:`\beta`  ``beta``     exponent of data
+============== ============ ==================================================================
+
+References
+----------
+J. Hoffmann et al., arXiv:2203.15556 (2022), Eq. 2. Coefficients: there, Eq. 10, and the refit of
+T. Besiroglu et al., arXiv:2404.10102 (2024).
+"""
+
+import numpy as np
+
+from moelaws.laws.base import Columns, Floats, Law, Parameter
+
+HOFFMANN = {"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.34, "beta": 0.28}
+"""Coefficients of Hoffmann et al. (2022), Eq. 10."""
+
+BESIROGLU = {"E": 1.8172, "A": 482.01, "B": 2085.43, "alpha": 0.3478, "beta": 0.3658}
+"""Coefficients of the refit by Besiroglu et al. (2024)."""
+
+_EXPONENTS = tuple(np.linspace(0.05, 1.2, 24).tolist())
+
+
+class Dense(Law):
+    r"""Loss of a dense model, :math:`L = E + A N^{-\alpha} + B D^{-\beta}`.
+
+    Examples
+    --------
+    The published refit at 70 billion parameters and 1.4 trillion tokens, nats per token:
+
+    >>> law = Dense()
+    >>> round(float(law.predict(law.theta(BESIROGLU), {"n_active": [70e9], "n_tokens": [1.4e12]})[0]), 3)
+    1.974
+    """
+
+    name = "dense"
+    columns = ("n_active", "n_tokens")
+    linear = (
+        Parameter("E", "irreducible loss", "nats/token", low=0),
+        Parameter("A", "size term at one parameter", "nats/token", low=0),
+        Parameter("B", "data term at one token", "nats/token", low=0),
+    )
+    shape = (
+        Parameter("alpha", "exponent of size", "1", low=0, high=3, screen=_EXPONENTS),
+        Parameter("beta", "exponent of data", "1", low=0, high=3, screen=_EXPONENTS),
+    )
+
+    def terms(self, shape: Floats, table: Columns) -> Floats:
+        """Return 1, N^-alpha, D^-beta."""
+        log_n, log_d = np.log(table["n_active"]), np.log(table["n_tokens"])
+        size, data = np.exp(-shape[..., :1] * log_n), np.exp(-shape[..., 1:2] * log_d)
+        return np.stack([np.ones_like(size), size, data], axis=-1)
+
+    def slopes(self, shape: Floats, table: Columns) -> Floats:
+        """Return the derivative of the terms with respect to the exponents."""
+        terms = self.terms(shape, table)
+        slopes = np.zeros((*terms.shape, 2))
+        slopes[:, 1, 0] = -np.log(table["n_active"]) * terms[:, 1]
+        slopes[:, 2, 1] = -np.log(table["n_tokens"]) * terms[:, 2]
+        return slopes
