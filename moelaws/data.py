@@ -3,7 +3,8 @@
 A data set is a folder of ``data/`` with CSV files and a ``datapackage.yaml`` (the Data Package
 standard: licences, sources and, for every column, type, unit, meaning and limits).
 ``load("yang2025/throughput")`` gives a table of the book, ``read(path, like=...)`` a table of
-the reader's own under the same schema.
+the reader's own under the same schema. ``load_runs("clark2022")`` gives training runs that others
+published, which are not in the repository, under the schema ``public_runs/runs``.
 """
 
 import os
@@ -17,12 +18,12 @@ import pandas as pd
 import pandera.pandas as pandera
 import yaml
 
+from moelaws import public_runs, registry
 from moelaws.errors import InputError
+from moelaws.paths import ROOT as ROOT
 
-_PACKAGE = Path(__file__).resolve().parent
-_INSTALLED = _PACKAGE / "_book"
-ROOT = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent
-"""The folder that holds ``data/`` and ``chapters/``."""
+RUNS = "public_runs/runs"
+"""The schema of all tables of training runs."""
 
 _read: set[Path] = set()
 
@@ -47,7 +48,12 @@ def sets() -> dict[str, dict[str, Any]]:
 
 def tables() -> list[str]:
     """Return the names that :func:`load` knows, as ``"set/table"``."""
-    return [f"{name}/{table['name']}" for name, package in sets().items() for table in package["resources"]]
+    return [
+        f"{name}/{table['name']}"
+        for name, package in sets().items()
+        for table in package["resources"]
+        if "path" in table
+    ]
 
 
 def columns(name: str) -> list[dict[str, Any]]:
@@ -58,7 +64,10 @@ def columns(name: str) -> list[dict[str, Any]]:
     >>> columns("devices/devices")[2]["unit"]
     'GB/s'
     """
-    fields: list[dict[str, Any]] = _locate(name)[1]["schema"]["fields"]
+    folder, _, runs = name.partition("/")
+    if folder == "public_runs" and runs in registry.sets():
+        return [*columns(RUNS), *registry.find(runs).columns]
+    fields: list[dict[str, Any]] = _locate(name)["schema"]["fields"]
     return fields
 
 
@@ -87,8 +96,40 @@ def load(name: str) -> pd.DataFrame:
     >>> int(load("yang2025/throughput").throughput[0])
     479
     """
-    path, resource = _locate(name)
-    return _read_csv(path, resource["schema"])
+    return _read_csv(_path(name), _locate(name)["schema"])
+
+
+def load_runs(name: str) -> pd.DataFrame:
+    """Load training runs that others published.
+
+    Parameters
+    ----------
+    name : str
+        One of ``registry.sets()``: clark2022, chinchilla, gadre2024, liew2025, marin, flame,
+        steplaw, sldbench. Their licences, citations and known problems stand in
+        ``data/public_runs/registry.yaml``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each run: the columns of ``public_runs/runs`` (parameters and tokens as plain
+        numbers, losses in the unit that `loss_unit` names), then those of this set alone.
+
+    Raises
+    ------
+    InputError
+        If there is no such set, or a file has another hash than the registered one.
+    Unavailable
+        If a file is neither in the folder that the environment variable ``MOELAWS_DATA`` names
+        nor in the user's cache, and cannot be downloaded.
+    """
+    runs = registry.find(name)
+    paths = [file.fetch() for file in runs.files]
+    _read.update([registry.REGISTRY, registry.REGISTRY.with_name("datapackage.yaml"), *paths])
+    frame = public_runs.READERS[name](*map(pd.read_csv, paths)).assign(source=name)
+    fields = columns(f"public_runs/{name}")
+    ordered = frame.reindex(columns=[field["name"] for field in fields])
+    return _schema({**_locate(RUNS)["schema"], "fields": fields}).validate(ordered)
 
 
 def read(path: str | os.PathLike[str], like: str) -> pd.DataFrame:
@@ -97,7 +138,7 @@ def read(path: str | os.PathLike[str], like: str) -> pd.DataFrame:
     Parameters
     ----------
     path : path-like
-        A CSV file with the columns of `like`; further columns are refused.
+        A CSV file with the columns of `like`; further columns are refused, save in tables of runs.
     like : str
         ``"set/table"`` whose schema holds.
 
@@ -107,7 +148,7 @@ def read(path: str | os.PathLike[str], like: str) -> pd.DataFrame:
         If the file cannot be read as a table or breaks the schema: the first fault found,
         with file, row, column and what is expected.
     """
-    return _read_csv(Path(path), _locate(like)[1]["schema"])
+    return _read_csv(Path(path), _locate(like)["schema"])
 
 
 def printed(name: str) -> pd.DataFrame:
@@ -119,18 +160,24 @@ def printed(name: str) -> pd.DataFrame:
     '66.0'
     """
     load(name)
-    return _read_text(_locate(name)[0])
+    return _read_text(_path(name))
 
 
-def _locate(name: str) -> tuple[Path, dict[str, Any]]:
-    """Return a table's file and its entry in the data package."""
+def _path(name: str) -> Path:
+    resource = _locate(name)
+    if "path" not in resource:
+        raise InputError(f"'{name}' is a schema without a table; the tables are {', '.join(tables())}.")
+    return ROOT.joinpath("data", name.partition("/")[0], resource["path"])
+
+
+def _locate(name: str) -> dict[str, Any]:
+    """Return a table's entry in its data package."""
     folder, _, table = name.partition("/")
     package = sets().get(folder, {"resources": []})
     for resource in package["resources"]:
         if resource["name"] == table:
-            description = ROOT / "data" / folder / "datapackage.yaml"
-            _read.add(description)
-            return description.with_name(resource["path"]), resource
+            _read.add(ROOT / "data" / folder / "datapackage.yaml")
+            return dict(resource)
     raise InputError(f"There is no table '{name}'; the tables are {', '.join(tables())}.")
 
 
@@ -151,9 +198,20 @@ def _read_csv(path: Path, fields: dict[str, Any]) -> pd.DataFrame:
     if text.empty:
         raise InputError(f"{path}: the table has no rows; at least one is expected.")
     try:
-        return _schema(fields).validate(text.replace("", None), lazy=True)
+        frame = _schema(fields).validate(text.replace("", None), lazy=True)
     except pandera.errors.SchemaErrors as faults:
         raise InputError(_sentence(path, text, fields, faults.failure_cases)) from None
+    for name in frame.columns.difference([field["name"] for field in fields["fields"]]):
+        frame[name] = _guessed(frame[name])
+    return frame
+
+
+def _guessed(values: pd.Series) -> pd.Series:
+    """Return a column that no schema describes as numbers, if all its cells are numbers."""
+    try:
+        return pd.to_numeric(values)
+    except ValueError:
+        return values
 
 
 def _schema(fields: dict[str, Any]) -> pandera.DataFrameSchema:
@@ -169,7 +227,7 @@ def _schema(fields: dict[str, Any]) -> pandera.DataFrameSchema:
         columns[field["name"]] = pandera.Column(kind, checks, coerce=True, nullable=not required)
     return pandera.DataFrameSchema(
         columns,
-        strict=True,
+        strict=fields.get("fieldsMatch") != "subset",
         ordered=False,
         unique=fields.get("primaryKey"),
         report_duplicates="exclude_first",

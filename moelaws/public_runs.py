@@ -1,0 +1,335 @@
+"""Public training runs, each set turned from its published table into the columns of a table of runs.
+
+The functions are pure: published tables in, runs out. They choose and convert, and compute
+only what the set's own conventions define (``n_tokens = C/(6N)``, for instance), which the
+columns `tokens_convention` and `flops_convention` then say. Runs of one architecture, which
+differ in data, length or seed only, share a `group`: what is peculiar to a shape is common
+to them, so that a bootstrap draws them together.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+CLARK_TOKENS = 130e9
+"""Training tokens of each run of Clark et al. (2022)."""
+
+BILLION = 1e9
+
+
+def final_steps(curves: pd.DataFrame) -> pd.DataFrame:
+    """Return the last row of each run of the curves of Clark et al. (2022).
+
+    Rows before it lie on a learning rate that is not yet annealed, and are no shorter runs.
+    """
+    return curves.loc[curves.groupby("hyper_id").step.idxmax()].reset_index(drop=True)
+
+
+def clark2022(curves: pd.DataFrame) -> pd.DataFrame:
+    """Return the routed and dense runs of Clark et al. (2022)."""
+    last = final_steps(curves)
+    dense = last.router_type == "Dense"
+    n_dense, n_total = last.dense_parameter_count, last.total_parameter_count
+    n_expert = (n_total - n_dense) / (last.num_experts - 1).where(~dense)  # over all layers
+    active = n_dense + (last.k - 1) * n_expert
+    configuration = ["router_type", "model_size_label", "num_experts", "k", "routing_frequency", "flop_increase"]
+    return pd.DataFrame(
+        {
+            "run": last.hyper_id,
+            "architecture": np.where(dense, "dense", "moe"),
+            # A dense model widened by `flop_increase` counts its added weights in the total only.
+            "n_active": active.where(~dense, n_total),
+            "n_total": n_total,
+            "n_embedding_counted": "no",
+            "n_routed": last.num_experts,
+            "top_k": last.k.where(~dense, 1),
+            "n_tokens": CLARK_TOKENS,
+            "tokens_convention": "same in all runs",
+            "flops_convention": "not given",
+            "loss": last.loss_validation,
+            "loss_unit": "nats/token",
+            "loss_set": "MassiveText validation",
+            "seed": last.seed,
+            "group": _joined(last[configuration]),
+            "annealed": "yes",
+            "router": last.router_type,
+            "n_dense": n_dense,
+            "k": last.k,
+            "routing_frequency": last.routing_frequency,
+            "flop_increase": last.flop_increase,
+            "d_model": last.d_model,
+            "n_layers": last.num_blocks,
+        }
+    )
+
+
+def sldbench_split(curves: pd.DataFrame) -> pd.DataFrame:
+    """Return the mixture-of-experts task of SLDBench: Clark's runs at step 249,000, the largest size held out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The benchmark's columns, the run of Clark et al. (2022), and `split` (train or test).
+    """
+    kept = curves[curves.step == 249_000]
+    columns = ["hyper_id", "num_experts", "dense_parameter_count", "loss_validation"]
+    split = np.where(kept.dense_parameter_count < BILLION, "train", "test")
+    return kept[columns].assign(split=split).reset_index(drop=True)
+
+
+def sldbench(curves: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs of SLDBench's mixture-of-experts task, with what the benchmark shows of them and no more."""
+    rows = sldbench_split(curves)
+    return pd.DataFrame(
+        {
+            "run": rows.hyper_id,
+            "architecture": np.where(rows.num_experts == 1, "dense", "moe"),
+            "n_active": rows.dense_parameter_count,
+            "n_embedding_counted": "no",
+            "n_routed": rows.num_experts,
+            "n_tokens": CLARK_TOKENS,
+            "tokens_convention": "same in all runs",
+            "flops_convention": "not given",
+            "loss": rows.loss_validation,
+            "loss_unit": "nats/token",
+            "loss_set": "MassiveText validation",
+            "group": _joined(rows[["num_experts", "dense_parameter_count"]]),
+            "annealed": "yes",
+            "split": rows.split,
+        }
+    )
+
+
+def chinchilla(points: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs that Besiroglu et al. (2024) read from Figure 4 of Hoffmann et al. (2022)."""
+    size, flops = points["Model Size"], points["Training FLOP"]
+    return pd.DataFrame(
+        {
+            "run": points.index + 1,
+            "architecture": "dense",
+            "n_active": size,
+            "n_total": size,
+            "n_embedding_counted": "unknown",
+            "n_routed": 1,
+            "top_k": 1,
+            "n_tokens": flops / (6 * size),
+            "tokens_convention": "C/(6N)",
+            "flops": flops,
+            "flops_convention": "given",
+            "loss": points.loss,
+            "loss_unit": "nats/token",
+            "loss_set": "MassiveText",
+            # The same size is digitised with an error in the fifth digit or later.
+            "group": size.map("{:.3e}".format),
+            "annealed": "yes",
+        }
+    )
+
+
+def gadre2024(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the over-trained dense runs of Gadre et al. (2024)."""
+    return pd.DataFrame(
+        {
+            "run": table.name,
+            "architecture": "dense",
+            "n_active": table.params,
+            "n_total": table.params,
+            "n_embedding_counted": "yes",
+            "n_embedding": table.params - table.params_no_embed,
+            "n_routed": 1,
+            "top_k": 1,
+            "n_tokens": table.tokens,
+            "tokens_convention": "given",
+            "flops_convention": "not given",
+            "loss": table.loss_c4_val,
+            "loss_unit": "nats/token",
+            "loss_set": "C4 validation",
+            "group": _joined(table[["dataset", "model_cfg"]]),
+            "annealed": "yes",
+            "dataset": table.dataset,
+            "chinchilla_multiplier": table.chinchilla_multiplier,
+        }
+    )
+
+
+def liew2025(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the upcycled runs of Liew et al. (2025): a dense model for D1 tokens, made sparse, then D2 tokens."""
+    n_routed = table.Model.str.split("x").str[0].astype(int)
+    n_feed_forward = (table.N_total - table.N_dense) / (n_routed - 1)  # of the dense model
+    top_k = ((table.N_active - table.N_dense) / n_feed_forward).round().astype(int) + 1
+    name = table.assign(top_k=top_k)[["Model", "top_k", "D1", "D2"]]
+    return pd.DataFrame(
+        {
+            "run": _joined(name),
+            "architecture": "moe",
+            "n_active": table.N_active * BILLION,
+            "n_total": table.N_total * BILLION,
+            "n_embedding_counted": "no",
+            "n_routed": n_routed,
+            "top_k": top_k,
+            "n_tokens": (table.D1 + table.D2) * BILLION,
+            "tokens_convention": "D1 + D2",
+            "flops_convention": "not given",
+            "loss": table.Loss,
+            "loss_unit": "nats/token",
+            "loss_set": "SlimPajama CommonCrawl test",
+            "group": _joined(table[["N_dense", "D1"]]),
+            "annealed": "unknown",
+            "n_dense": table.N_dense * BILLION,
+            "d1_tokens": table.D1 * BILLION,
+            "d2_tokens": table.D2 * BILLION,
+        }
+    )
+
+
+def flame(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the iso-FLOP runs of FLAME-MoE."""
+    return pd.DataFrame(
+        {
+            "run": _joined(table[["flops", "hidden_size", "num_layers"]]),
+            "architecture": "moe",
+            "n_active": table.active_params_computed,
+            "n_total": table.total_params_computed,
+            "n_embedding_counted": "yes",
+            "n_embedding": table.active_params_computed - table.active_nonemb,
+            "n_routed": table.num_experts,
+            "top_k": table.top_k,
+            "n_tokens": table.tokens_from_iters,
+            "tokens_convention": "steps × batch",
+            "flops": table.flops,
+            "flops_convention": "6ND",
+            "loss": table.loss,
+            "loss_unit": "nats/token",
+            "loss_set": "DCLM validation",
+            "group": _joined(table[["hidden_size", "num_layers"]]),
+            "annealed": "yes",
+            "d_model": table.hidden_size,
+            "n_layers": table.num_layers,
+            "d_expert": table.expert_dim,
+            "n_shared": table.shared_experts,
+        }
+    )
+
+
+def steplaw(moe: pd.DataFrame, dense: pd.DataFrame) -> pd.DataFrame:
+    """Return the best run of each cell (architecture, tokens) of the sweeps of Step Law."""
+    sparse = pd.DataFrame(
+        {
+            "run": _joined(moe[["moe_name", "D"]]),
+            "architecture": "moe",
+            "n_active": moe.Na,
+            "n_total": moe.N,
+            "n_routed": moe.nume,
+            "top_k": moe.topk,
+            "n_tokens": moe.D,
+            "loss": moe["smooth loss"],
+            "group": moe.moe_name,
+            "d_expert": moe.moeh,
+            "d_shared": moe.sed,
+            "learning_rate": moe.lr,
+            "batch": moe.bs,
+        }
+    )
+    full = pd.DataFrame(
+        {
+            "run": _joined(dense[["N", "D"]]),
+            "architecture": "dense",
+            "n_active": dense.N,
+            "n_total": dense.N,
+            "n_routed": 1,
+            "top_k": 1,
+            "n_tokens": dense.D,
+            "loss": dense["smooth loss"],
+            "group": dense.N.astype(str),
+            "learning_rate": dense.lr,
+            "batch": dense.bs,
+        }
+    )
+    return pd.concat([sparse, full], ignore_index=True).assign(
+        n_embedding_counted="no",
+        tokens_convention="given",
+        flops_convention="not given",
+        loss_unit="nats/token",
+        loss_set="training, smoothed",
+        annealed="yes",
+    )
+
+
+def marin(
+    v16: pd.DataFrame,
+    may: pd.DataFrame,
+    experts: pd.DataFrame,
+    best: pd.DataFrame,
+    ladder: pd.DataFrame,
+    frontier: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return Marin's mixture-of-experts runs of three recipes, and its dense frontier.
+
+    The six tables are kept apart by the column `table`; only the frontier's losses are in bits per byte.
+    """
+    v16 = v16.assign(
+        run=v16.wandb_run,
+        n_active=v16.active_params_nonemb_computed,
+        n_total=v16.total_params_nonemb_computed,
+        n_effective=v16.N_eff_C_over_6D,
+        n_shared=v16.shared_experts,
+        d_expert=v16.expert_dim,
+        bits_per_byte_c4=v16.paloma_c4_en_bpb,
+        n_embedding_counted="no",
+    )
+    may = may.assign(run=_joined(may[["budget_flops", "hidden_dim"]]), n_effective=may.N_eff_C_over_6D)
+    experts = experts.assign(run=_joined(experts[["variant", "num_experts", "hidden_dim"]]))
+    best = best.assign(run=_joined(best[["recipe", "budget_flops"]]))
+    ladder = ladder.assign(recipe="fast_track", budget_flops=ladder.total_flops)
+    frontier = frontier.assign(run=frontier.wandb_run, recipe="delphi", bits_per_byte_c4=frontier.paloma_c4_en_bpb)
+    tables = {
+        "v16_isoflop": v16,
+        "may_recipe_isoflop": may,
+        "expert_count_ablation": experts,
+        "compute_optimal": best,
+        "depth_ladder": ladder,
+        "dense_frontier": frontier,
+    }
+    rows = pd.concat([frame.assign(table=table) for table, frame in tables.items()], ignore_index=True)
+    dense = rows.table == "dense_frontier"
+    shape = rows[["recipe", "num_experts", "top_k", "hidden_dim"]]
+    return rows.assign(
+        run=_joined(rows[["table", "run"]]),
+        architecture=np.where(dense, "dense", "moe"),
+        n_embedding_counted=rows.n_embedding_counted.fillna("unknown"),
+        n_routed=rows.num_experts.where(~dense, 1),
+        top_k=rows.top_k.where(~dense, 1),
+        n_tokens=rows.tokens,
+        tokens_convention=np.where(rows.tokens.isna(), "not given", "given"),
+        flops=rows.budget_flops,
+        flops_convention=np.where(dense | (rows.table == "depth_ladder"), "given", "given, without the output head"),
+        loss=rows.paloma_macro_loss.where(~dense, rows.bits_per_byte_c4),
+        loss_unit=np.where(dense, "bits/byte", "nats/token"),
+        loss_set=np.where(dense, "Paloma, C4 (English)", "Paloma, macro average"),
+        group=_joined(shape).where(~dense, rows.run),
+        annealed="unknown",
+        d_model=rows.hidden_dim,
+        n_layers=rows.num_layers,
+    )
+
+
+def _joined(columns: pd.DataFrame) -> pd.Series:
+    """Return the columns' values as one name for each row, without empty cells."""
+    # Whole numbers are floats in a column with empty cells, and should not show it.
+    texts = columns.map(lambda value: f"{value:.12g}" if isinstance(value, float) else str(value), na_action="ignore")
+    names = ["-".join(text for text in row if pd.notna(text)) for row in texts.itertuples(index=False)]
+    return pd.Series(names, index=columns.index, dtype="str")
+
+
+READERS: dict[str, Callable[..., pd.DataFrame]] = {
+    "clark2022": clark2022,
+    "chinchilla": chinchilla,
+    "gadre2024": gadre2024,
+    "liew2025": liew2025,
+    "marin": marin,
+    "flame": flame,
+    "steplaw": steplaw,
+    "sldbench": sldbench,
+}
+"""The function that reads each set of the registry, from its files in the registry's order."""
