@@ -2,11 +2,12 @@
 
 import json
 from collections import Counter
+from dataclasses import asdict
 from typing import Any
 
 import click
 
-from moelaws import claims, claims_html, data
+from moelaws import claims, claims_html, data, registry
 from moelaws.errors import InputError
 
 
@@ -63,9 +64,9 @@ def claims_command(ids: tuple[str, ...], paper: str | None, as_json: bool) -> No
 @click.option("--check", "path", type=click.Path(), help="Check this CSV file against the schema of table NAME.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def data_command(name: str | None, path: str | None, as_json: bool) -> None:
-    """The data sets and their licences; the columns of a table NAME; or a check of a table of yours.
+    """The data sets, their licences and whether they are here; the columns of a table NAME; or a check of yours.
 
-    Example: moelaws data yang2025/throughput --check mine.csv
+    Example: moelaws data public_runs/runs --check mine.csv
     """
     if name is None:
         if path is not None:
@@ -83,9 +84,10 @@ def data_command(name: str | None, path: str | None, as_json: bool) -> None:
 
 
 def _list_sets(as_json: bool) -> None:
-    sets = data.sets()
+    sets, public = data.sets(), registry.sets()
     if as_json:
-        click.echo(json.dumps(list(sets.values()), indent=2, ensure_ascii=False))
+        described = [*sets.values(), *(_described(name, runs) for name, runs in public.items())]
+        click.echo(json.dumps(described, indent=2, ensure_ascii=False))
         return
     for name, package in sets.items():
         licences = ", ".join(licence["title"] for licence in package["licenses"])
@@ -94,6 +96,23 @@ def _list_sets(as_json: bool) -> None:
             click.echo(f"    from {source['title']}")
         for table in package["resources"]:
             click.echo(f"    {name}/{table['name']}: {table['title']}")
+    for name, runs in public.items():
+        click.echo(f"public_runs/{name}: {runs.title} ({runs.licence}; {registry.WHEREABOUTS[runs.whereabouts]})")
+        click.echo(f"    from {runs.source}")
+
+
+def _described(name: str, runs: registry.RunSet) -> dict[str, Any]:
+    """Return public runs as an object that has the keys of a data set, and where the runs are."""
+    return {
+        "name": f"public_runs/{name}",
+        "title": runs.title,
+        "licenses": [{"title": runs.licence}],
+        "sources": [{"title": runs.source}],
+        "citation": runs.citation,
+        "notes": runs.notes,
+        "resources": [asdict(file) | {"whereabouts": file.whereabouts} for file in runs.files],
+        "whereabouts": runs.whereabouts,
+    }
 
 
 def _list_columns(name: str, as_json: bool) -> None:

@@ -7,7 +7,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from moelaws import data
+from moelaws import data, registry
 from moelaws.cli import main
 
 
@@ -33,9 +33,26 @@ def test_chosen_claims_as_text():
 def test_data_lists_sets_tables_and_licences():
     assert "yang2025/throughput" in run("data").stdout
     assert "Facts transcribed from the paper" in run("data").stdout
-    assert {package["name"] for package in json.loads(run("data", "--json").stdout)} == set(data.sets())
+    described = {package["name"]: package for package in json.loads(run("data", "--json").stdout)}
+    assert set(described) == set(data.sets()) | {f"public_runs/{name}" for name in registry.sets()}
+    clark = described["public_runs/clark2022"]
+    assert clark["licenses"] == [{"title": "CC-BY-4.0"}]
+    assert clark["whereabouts"] == clark["resources"][0]["whereabouts"] == registry.find("clark2022").whereabouts
     assert "throughput [tokens/s]" in run("data", "yang2025/throughput").stdout
+    assert "d1_tokens [tokens]" in run("data", "public_runs/liew2025").stdout
     assert json.loads(run("data", "yang2025/throughput", "--json").stdout)[0]["name"] == "table"
+
+
+@pytest.mark.parametrize(
+    ("folder", "where"), [("present", "in the folder MOELAWS_DATA"), ("absent", "not here, to be put into the folder")]
+)
+def test_data_says_whether_public_runs_are_here(tmp_path, monkeypatch, folder, where):
+    file = registry.find("gadre2024").files[0]
+    (tmp_path / "present" / file.path).parent.mkdir(parents=True)
+    (tmp_path / "present" / file.path).touch()
+    monkeypatch.setenv(registry.VARIABLE, str(tmp_path / folder))
+    lines = run("data").stdout.splitlines()
+    assert [line for line in lines if line.startswith("public_runs/gadre2024: ") and f"(MIT; {where}" in line]
 
 
 def test_check_of_a_good_table():
@@ -53,6 +70,7 @@ def test_check_of_a_good_table():
         ("claims", "--paper", "nobody2020"),
         ("claims", "yang2025-C99"),
         ("data", "nothing"),
+        ("data", "public_runs/nothing"),
         ("data", "yang2025/nothing"),
         ("data", "--check", "x.csv"),
         ("data", "yang2025/throughput", "--check", "nowhere.csv"),
