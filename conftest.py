@@ -7,9 +7,12 @@ differ by `RTOL`; the text between them, integers, and how many there are, may n
 import math
 import os
 import re
+from functools import cache
 
 import pytest
 from nbval.plugin import IPyNbCell
+
+from moelaws import execute
 
 RTOL = 1e-6
 ATOL = 1e-12  # for results that are zero but for rounding
@@ -75,7 +78,14 @@ IPyNbCell.compare_outputs = _tolerant(IPyNbCell.compare_outputs)
 
 
 def pytest_collection_modifyitems(items):
-    """Make warnings errors in our own tests; the kernels' warnings are the chapters' affair."""
+    """Make warnings errors in our own tests, and skip notebooks whose public runs are not here.
+
+    The kernels' warnings are the chapters' affair.
+    """
+    absent = cache(execute.absent)
     for item in items:
         if not isinstance(item, IPyNbCell):
             item.add_marker(pytest.mark.filterwarnings("error"))
+        elif absent(item.path):
+            reason = f"{item.path.name} was made from public runs that are not here ({', '.join(absent(item.path))})"
+            item.add_marker(pytest.mark.skip(reason=f"{reason}; MOELAWS_DATA can name a folder that holds them."))

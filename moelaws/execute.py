@@ -2,7 +2,9 @@
 
 ``python -m moelaws.execute`` brings every chapter up to date; ``--force`` and
 chapter names narrow or widen that. A stored notebook records the SHA-256 of all
-that it was made from, so that "up to date" is a comparison, not a guess.
+that it was made from, so that "up to date" is a comparison, not a guess. Public runs are
+recorded, too, and compared where they are here; where they cannot be had, the stored
+notebook stays.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
+from moelaws import registry
 from moelaws.data import ROOT
+from moelaws.errors import Unavailable
 
 KERNELS = 2
 CELL_TIMEOUT = 600  # seconds
@@ -36,16 +40,38 @@ class ChapterError(Exception):
     """A chapter that could not be executed; its message names the cell."""
 
 
+class RunsMissing(ChapterError):
+    """A chapter whose public runs cannot be had."""
+
+
 def stale(chapter: Path) -> bool:
     """Tell whether the stored notebook was made from other inputs than today's.
 
     Parameters
     ----------
     chapter : Path
-        The chapter's text, ``chapters/NN-key.md``.
+        The chapter's text, ``chapters/NN-key.md``. Public runs that are not here count as unchanged.
     """
-    recorded = _recorded(chapter)
+    gone = absent(chapter)
+    recorded = {name: digest for name, digest in _recorded(chapter).items() if name not in gone}
     return recorded != _digests(_always_read(chapter) | recorded.keys())
+
+
+def absent(chapter: Path) -> list[str]:
+    """Return the public runs that the stored notebook was made from and that are not on this machine.
+
+    Parameters
+    ----------
+    chapter : Path
+        The chapter's text or its notebook.
+
+    Returns
+    -------
+    list of str
+        Labels such as ``"public_runs/clark2022/curves.csv.gz"``.
+    """
+    files = registry.by_label()
+    return [name for name in _recorded(chapter) if name in files and files[name].here is None]
 
 
 def execute(chapter: Path) -> None:
@@ -60,6 +86,8 @@ def execute(chapter: Path) -> None:
     ------
     ChapterError
         If a cell fails; the stored notebook then stays as it was.
+    RunsMissing
+        If a cell fails because public runs cannot be had.
     """
     notebook = jupytext.read(chapter)
     read = _run(notebook, chapter)
@@ -80,7 +108,7 @@ def execute(chapter: Path) -> None:
 
 
 def _run(notebook: nbformat.NotebookNode, chapter: Path) -> set[str]:
-    """Execute the notebook in place and return the files it read, relative to the root."""
+    """Execute the notebook in place and return the names of the files it read."""
     running: list[nbformat.NotebookNode] = []
     client = NotebookClient(
         notebook,
@@ -98,10 +126,13 @@ def _run(notebook: nbformat.NotebookNode, chapter: Path) -> set[str]:
         asyncio.run(client.async_execute(env={**os.environ, **ONE_THREAD}))
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         cell = running[-1].source.strip().split("\n")[0] if running else "the first cell"
-        raise ChapterError(f"{_relative(chapter)}: '{cell}' failed: {_reason(error)}") from error
+        runs_missing = isinstance(error, CellExecutionError) and error.ename == Unavailable.__name__
+        kind = RunsMissing if runs_missing else ChapterError
+        raise kind(f"{_relative(chapter)}: '{cell}' failed: {_reason(error)}") from error
     answer = notebook.cells.pop().outputs
     paths = [Path(line) for output in answer for line in output.text.split("\n") if line]
-    return {_relative(path) for path in paths if path.is_relative_to(ROOT)}
+    labels = {path: registry.label(path) for path in paths}
+    return {labels[path] or _relative(path) for path in paths if labels[path] or path.is_relative_to(ROOT)}
 
 
 def _reason(error: Exception) -> str:
@@ -123,12 +154,14 @@ def _always_read(chapter: Path) -> set[str]:
     return {_relative(path) for path in [chapter, ROOT / "requirements.lock", *package]}
 
 
-def _digests(paths: Iterable[str]) -> dict[str, str]:
-    return {path: _digest(ROOT / path) for path in sorted(paths)}
+def _digests(names: Iterable[str]) -> dict[str, str]:
+    return {name: _digest(name) for name in sorted(names)}
 
 
-def _digest(path: Path) -> str:
-    return sha256(path.read_bytes()).hexdigest() if path.exists() else "missing"
+def _digest(name: str) -> str:
+    runs = registry.by_label().get(name)
+    path = runs.here if runs else ROOT / name
+    return sha256(path.read_bytes()).hexdigest() if path and path.exists() else "missing"
 
 
 def _relative(path: Path) -> str:
@@ -145,9 +178,13 @@ def _find(names: tuple[str, ...]) -> list[Path]:
 
 
 def _attempt(chapter: Path) -> bool:
+    stored = chapter.with_suffix(".ipynb")
     try:
         execute(chapter)
     except ChapterError as error:
+        if isinstance(error, RunsMissing) and stored.exists():
+            click.echo(f"kept {_relative(stored)}, as public runs that it needs cannot be had: {error}")
+            return True
         click.echo(f"Error: {error}", err=True)
         return False
     click.echo(f"executed {_relative(chapter)}")

@@ -6,7 +6,7 @@ import yaml
 from book_rules import Chapter
 
 from moelaws.data import ROOT
-from moelaws.execute import stale
+from moelaws.execute import absent, stale
 
 TEXTS = book_rules.stored_chapters(ROOT)
 
@@ -34,6 +34,8 @@ def test_chapter_keeps(rule, path, chapters):
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.stem)
 def test_chapter_is_fresh(path):
+    if stale(path) and absent(path):
+        pytest.skip(f"{path.name} cannot be brought up to date, as {', '.join(absent(path))} is not here.")
     assert not stale(path), f"{path.name}: its text, the package or its data changed; run make book"
 
 

@@ -1,12 +1,13 @@
 """Chapters are executed when, and only when, something that they were made from changed."""
 
+import hashlib
 import shutil
 
 import nbformat
 import pytest
 from click.testing import CliRunner
 
-from moelaws import execute
+from moelaws import execute, registry
 
 CHAPTER = """---
 kernelspec: {name: python3, display_name: Python 3, language: python}
@@ -93,6 +94,69 @@ def test_a_changed_input_makes_stale(project, name):
 def test_a_removed_input_makes_stale(project, name):
     (project / name).unlink()
     assert execute.stale(project / "chapters/00-one.md")
+
+
+LABEL = "public_runs/gadre2024/gadre2024_overtraining.csv"
+LOAD_RUNS = """
+from moelaws.errors import Unavailable
+def load_runs():
+    path = Path("{path}")
+    if not path.exists():
+        raise Unavailable("no runs.")
+    _read.add(path)
+    return path.read_text()
+"""
+
+
+@pytest.fixture
+def with_runs(project, tmp_path, monkeypatch):
+    """Return a chapter that was made from public runs, and the file of these."""
+    path = tmp_path / "public" / registry.by_label()[LABEL].path
+    path.parent.mkdir(parents=True)
+    path.write_text("runs", encoding="utf-8")
+    monkeypatch.setenv(registry.VARIABLE, str(tmp_path / "public"))
+    shutil.copy(execute.__file__.replace("execute", "errors"), project / "moelaws")
+    with (project / "moelaws/data.py").open("a") as file:
+        file.write(LOAD_RUNS.format(path=path))
+    chapter = project / "chapters/00-one.md"
+    chapter.write_text(CHAPTER.replace('load("numbers")', "load_runs()"), encoding="utf-8")
+    assert execute.stale(chapter)
+    execute.execute(chapter)
+    return chapter, path
+
+
+def test_public_runs_are_recorded_and_compared(with_runs):
+    chapter, path = with_runs
+    stored = nbformat.read(chapter.with_suffix(".ipynb"), as_version=4)
+    assert stored.metadata.moelaws.inputs[LABEL] == hashlib.sha256(b"runs").hexdigest()
+    assert not execute.stale(chapter)
+    assert execute.absent(chapter) == []
+    path.write_text("other runs", encoding="utf-8")
+    assert execute.stale(chapter)
+
+
+def test_a_chapter_stays_fresh_where_its_public_runs_are_absent(with_runs):
+    chapter, path = with_runs
+    path.unlink()
+    assert not execute.stale(chapter)
+    assert execute.absent(chapter) == execute.absent(chapter.with_suffix(".ipynb")) == [LABEL]
+    chapter.write_text(chapter.read_text(encoding="utf-8") + "changed", encoding="utf-8")
+    assert execute.stale(chapter)
+
+
+def test_a_stored_notebook_is_kept_where_its_public_runs_cannot_be_had(with_runs):
+    chapter, path = with_runs
+    notebook = chapter.with_suffix(".ipynb")
+    before = notebook.read_bytes()
+    path.unlink()
+    result = CliRunner().invoke(execute.main, ["--force", "00-one"])
+    assert result.exit_code == 0
+    assert result.output.startswith("kept chapters/00-one.ipynb, as public runs that it needs cannot be had: ")
+    assert result.output.endswith(": no runs.\n")
+    assert result.output.count("\n") == 1
+    assert notebook.read_bytes() == before
+    notebook.unlink()
+    assert CliRunner().invoke(execute.main, ["00-one"]).exit_code == 1
 
 
 @pytest.mark.parametrize("name", ["chapters/01-two.md", "data/others.csv"])
