@@ -100,9 +100,10 @@ class PublicFile:
 
     @property
     def _in_folder(self) -> Path:
-        # An empty or unset variable names no folder, and not the current one.
+        # An empty or unset variable names no folder. A relative one may not depend on the current
+        # folder, which is another one in a chapter.
         folder = os.environ.get(VARIABLE) or os.devnull
-        return Path(folder).expanduser().resolve() / self.path
+        return (ROOT / Path(folder).expanduser()).resolve() / self.path
 
     @property
     def _in_cache(self) -> Path:

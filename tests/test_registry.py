@@ -126,6 +126,14 @@ def test_a_variable_that_names_no_folder_holds_nothing(value, monkeypatch, tmp_p
     assert DERIVED.here is None
 
 
+def test_a_relative_folder_does_not_move_with_the_current_one(monkeypatch, tmp_path, folder):
+    (folder / "table.csv").write_bytes(TEXT)
+    monkeypatch.setattr(registry, "ROOT", tmp_path)
+    monkeypatch.setenv(registry.VARIABLE, ".")
+    monkeypatch.chdir("/")
+    assert PUBLISHED.here == folder / "table.csv"
+
+
 def test_a_set_is_where_its_farthest_file_is(folder):
     (folder / "table.csv").write_bytes(TEXT)
     other = PublicFile("set/other.csv", HASH, address="https://example.org/other.csv")
