@@ -14,10 +14,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 from scipy.optimize import brentq
+from tqdm import tqdm
 
 from moelaws.errors import InputError
-from moelaws.fit import Fit, Problem, polish
+from moelaws.fit import Fit
 from moelaws.laws.base import Floats
+from moelaws.problem import Problem
+from moelaws.search import polish
 
 Intervals = dict[str, tuple[float, float]]
 
@@ -85,13 +88,14 @@ def _standard_errors(problem: Problem, best: Floats, scale: float) -> Floats:
 def _end(problem: Problem, best: Floats, place: int, side: int, error: float, limit: float) -> float:
     """Follow the profile of one coefficient to where it crosses the limit, or to the bound."""
     bound = problem.bounds()[(side + 1) // 2][place]
-    others = np.delete(best, place)
+    known = {best[place]: np.delete(best, place)}
 
     def excess(value: float) -> float:
-        nonlocal others
         held = problem.hold(place, value)
-        others = polish(held, others, tolerance=1e-12)
-        return held.objective(others) - limit
+        if value not in known:
+            nearest = min(known, key=lambda other: abs(other - value))
+            known[value] = polish(held, known[nearest], tolerance=1e-12)
+        return held.objective(known[value]) - limit
 
     near, step = best[place], side * 2 * error
     for _ in range(60):
@@ -114,7 +118,7 @@ def resample(fit: Fit, by: str, level: float = 0.95, draws: int = 1000, seed: in
     fit : Fit
         A fitted law.
     by, draws, seed
-        As in :func:`bootstrap`.
+        As in :func:`refits`.
     level : float
         Coverage.
 
@@ -123,13 +127,38 @@ def resample(fit: Fit, by: str, level: float = 0.95, draws: int = 1000, seed: in
     dict
         Parameter name → (low, high), in the parameter's unit.
     """
+    return ranges(fit, refits(fit, by, draws, seed), level)
+
+
+def refits(fit: Fit, by: str | None = None, draws: int = 1000, seed: int = 0, progress: bool = False) -> Floats:
+    """Fit again to resampled groups of rows.
+
+    Parameters
+    ----------
+    fit : Fit
+        A fitted law; what it holds is held here too.
+    by : str, optional
+        Column whose equal values make a group; by default each row by itself.
+    draws, seed, progress
+        As in :func:`bootstrap`.
+
+    Returns
+    -------
+    numpy.ndarray, shape (draws, free parameters)
+        Coefficients, as they stand in the law. :func:`ranges` makes intervals of them, and
+        :func:`moelaws.predict.predict` predictions.
+    """
     problem, best = fit.problem, fit.problem.free(fit.coefficients)
 
     def coefficients(drawn: pd.DataFrame) -> Floats:
         return polish(problem.rows(drawn.index.to_numpy()), best, tolerance=1e-10)
 
-    groups = fit.table[[by]].reset_index(drop=True)
-    return _named(fit, interval(bootstrap(coefficients, groups, by, draws, seed), level))
+    return bootstrap(coefficients, fit.table.reset_index(drop=True), by, draws, seed, progress)
+
+
+def ranges(fit: Fit, draws: Floats, level: float = 0.95) -> Intervals:
+    """Return the central interval of each free parameter over draws of :func:`refits`."""
+    return _named(fit, interval(draws, level))
 
 
 def _named(fit: Fit, ends: Floats) -> Intervals:
@@ -145,14 +174,15 @@ def _named(fit: Fit, ends: Floats) -> Intervals:
 def bootstrap(
     statistic: Callable[[pd.DataFrame], Floats],
     table: pd.DataFrame,
-    by: str,
+    by: str | None = None,
     draws: int = 1000,
     seed: int = 0,
+    progress: bool = False,
 ) -> Floats:
     """Compute a statistic on tables whose groups of rows were drawn with replacement.
 
     Differences between two fits to the same draw are *paired*: what the draw does to both cancels.
-    The draws are made first and computed through joblib, one process by default, so that
+    The draws are made in order and computed through joblib, one process by default, so that
     ``joblib.parallel_config`` moves them elsewhere without changing a digit.
 
     Parameters
@@ -161,12 +191,15 @@ def bootstrap(
         Takes a table, returns a number or an array of fixed shape.
     table : pandas.DataFrame
         The rows.
-    by : str
-        Column whose equal values make a group, such as one run or one load.
+    by : str, optional
+        Column whose equal values make a group, such as one run or one load; by default each row
+        by itself.
     draws : int
         Number of tables drawn.
     seed : int
         Seed of the draws.
+    progress : bool
+        Whether a bar shows how far it is, if it takes longer than two seconds.
 
     Returns
     -------
@@ -176,18 +209,29 @@ def bootstrap(
     Raises
     ------
     InputError
-        If `by` is no column, or has fewer than two values.
+        If `by` is no column, or there are fewer than two groups.
     """
-    if by not in table.columns:
+    if by is not None and by not in table.columns:
         raise InputError(f"Parameter by is '{by}'; a column of the table is expected: {', '.join(table.columns)}.")
-    groups = [
-        rows.to_numpy() for rows in pd.Series(np.arange(len(table))).groupby(table[by].to_numpy()).groups.values()
-    ]
-    if len(groups) < 2:
-        raise InputError(f"Column '{by}' has one value; at least two groups are expected.")
+    groups = np.arange(len(table)) if by is None else pd.factorize(table[by], sort=True, use_na_sentinel=False)[0]
+    count = groups.max() + 1
+    if count < 2:
+        of = "The table has one row" if by is None else f"Column '{by}' has one value"
+        raise InputError(f"{of}; at least two groups are expected.")
+    members = np.argsort(groups, kind="stable")
+    sizes = np.bincount(groups)
+    starts = np.cumsum(sizes) - sizes
     rng = np.random.default_rng(seed)
-    drawn = [np.concatenate([groups[i] for i in rng.integers(len(groups), size=len(groups))]) for _ in range(draws)]
-    return np.array(joblib.Parallel()(joblib.delayed(_apply)(statistic, table, rows) for rows in drawn))
+
+    def drawn() -> NDArray[np.integer[Any]]:
+        chosen = rng.integers(count, size=count)
+        within = np.arange(sizes[chosen].sum()) - np.repeat(np.cumsum(sizes[chosen]) - sizes[chosen], sizes[chosen])
+        return np.asarray(members[np.repeat(starts[chosen], sizes[chosen]) + within])
+
+    # Drawn one at a time: all draws of a large table would not fit into memory.
+    tasks = (joblib.delayed(_apply)(statistic, table, drawn()) for _ in range(draws))
+    results = joblib.Parallel(return_as="generator")(tasks)
+    return np.array(list(tqdm(results, total=draws, delay=2, disable=not progress, unit="fit")))
 
 
 def _apply(statistic: Callable[[pd.DataFrame], Floats], table: pd.DataFrame, rows: NDArray[np.integer[Any]]) -> Floats:
