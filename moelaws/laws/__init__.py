@@ -3,6 +3,7 @@
 ``LAWS`` holds those that can be fitted to a table of runs, by name.
 """
 
+from moelaws.errors import InputError
 from moelaws.laws.base import Law
 from moelaws.laws.clark2022 import Clark2022
 from moelaws.laws.dense import Dense
@@ -22,3 +23,21 @@ LAWS: dict[str, Law] = {
     )
 }
 """Every law of training runs, by name."""
+
+
+def find(name: str) -> Law:
+    """Return the law of a name.
+
+    Raises
+    ------
+    InputError
+        If there is no such law.
+
+    Examples
+    --------
+    >>> find("dense").columns
+    ('n_active', 'n_tokens')
+    """
+    if name not in LAWS:
+        raise InputError(f"There is no law '{name}'; the laws are {', '.join(LAWS)}.")
+    return LAWS[name]
