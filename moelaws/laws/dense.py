@@ -57,7 +57,7 @@ class Dense(Law):
 
     def terms(self, shape: Floats, table: Columns) -> Floats:
         """Return 1, N^-alpha, D^-beta."""
-        log_n, log_d = np.log(table["n_active"]), np.log(table["n_tokens"])
+        log_n, log_d = (np.log(np.asarray(table[name], dtype=float)) for name in self.columns)
         size, data = np.exp(-shape[..., :1] * log_n), np.exp(-shape[..., 1:2] * log_d)
         return np.stack([np.ones_like(size), size, data], axis=-1)
 

@@ -162,14 +162,15 @@ class FloorRational(Law):
     def terms(self, shape: Floats, table: Columns) -> Floats:
         """Return 1 and the inverse of the sum."""
         size, experts, _ = self._parts(shape, table)
-        return np.stack([np.ones_like(size), 1 / (size + experts)], axis=-1)
+        return np.stack([np.ones_like(size), 1 / (size + shape[..., 2:3] * experts)], axis=-1)
 
     def slopes(self, shape: Floats, table: Columns) -> Floats:
         """Return the derivative of the terms with respect to the shape parameters."""
         log_n, log_e = _logs(table)
         size, experts, count = self._parts(shape, table)
-        inverse = -1 / (size + experts) ** 2
-        by = (size * log_n, experts * log_e, experts / shape[2], experts * count / shape[3] / (shape[3] + count))
+        weighted = shape[2] * experts
+        inverse = -1 / (size + weighted) ** 2
+        by = (size * log_n, weighted * log_e, experts, weighted * count / shape[3] / (shape[3] + count))
         slopes = np.zeros((len(log_n), 2, 4))
         for column, part in enumerate(by):
             slopes[:, 1, column] = inverse * part
@@ -178,5 +179,5 @@ class FloorRational(Law):
     def _parts(self, shape: Floats, table: Columns) -> tuple[Floats, Floats, Floats]:
         log_n, log_e = _logs(table)
         size, count = np.exp(shape[..., :1] * log_n), np.exp(log_e)
-        experts = shape[..., 2:3] * np.exp(shape[..., 1:2] * log_e) / (1 + count / shape[..., 3:4])
+        experts = np.exp(shape[..., 1:2] * log_e) / (1 + count / shape[..., 3:4])
         return size, experts, count
