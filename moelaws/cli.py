@@ -1,13 +1,18 @@
 """The command line: each command is one call of the package."""
 
 import json
+import os
 from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
 import click
 
-from moelaws import claims, claims_html, data, registry
+# Fits are many products of small matrices, in which a second thread only waits for the first: on a
+# busy machine it makes them fifty times slower. This has to be said before NumPy is imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+from moelaws import claims, claims_html, cli_fits, data, registry
 from moelaws.errors import InputError
 
 
@@ -29,6 +34,10 @@ class _Commands(click.Group):
 @click.version_option(package_name="moelaws")
 def main() -> None:
     """Scaling and serving laws of mixture-of-experts language models."""
+
+
+for command in (cli_fits.fit_command, cli_fits.predict_command, cli_fits.compare_command):
+    main.add_command(command)
 
 
 @main.command("claims")

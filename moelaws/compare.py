@@ -234,8 +234,8 @@ def compare(
     rungs = np.array_split(np.unique(values), min(len(np.unique(values)), RUNGS))
     if len(rungs) <= PREDICTED_RUNGS:
         raise InputError(
-            f"Column '{by}' has {len(rungs)} values in the training rows; more than {PREDICTED_RUNGS} are expected, "
-            "as the largest are predicted from the others."
+            f"Column '{by}' needs more than {PREDICTED_RUNGS} different values in the training rows, "
+            f"as the largest are predicted from the others; it has {len(rungs)}."
         )
     steps = [(values < rung[0], np.isin(values, rung)) for rung in rungs[-PREDICTED_RUNGS:]]
     subsets = [np.ones(len(rows), dtype=bool), *(below for below, _ in steps)]

@@ -59,7 +59,8 @@ def polish(problem: Problem, start: Floats, tolerance: float = 1e-15) -> Floats:
         step = np.zeros_like(free)
         step[loose] = np.linalg.solve(inside + damping * np.eye(len(down)), down)
         trial = np.clip(_moved(free, step / lengths, positive), low, high)
-        if (down @ step[loose] <= tolerance * objective and damping < 1e-3) or np.all(trial == free):
+        done = down @ step[loose] <= tolerance * objective and damping < 1e-3
+        if done or np.all(trial == free) or damping > 1e16:  # steps so short change nothing but rounding
             break
         step = (trial - free) * lengths
         gain = -(slope / lengths) @ step - step @ curvature @ step / 2
@@ -150,13 +151,15 @@ def second_opinion(problem: Problem, start: Floats, best: Floats) -> float:
         return float(problem.loss.cost(errors).sum()) / unit, slope / unit
 
     free = start / scale
-    for _ in range(5):  # it restarts, as its memory of curvature goes stale in a narrow valley
-        free = minimize(
-            value_and_slope,
-            free,
-            jac=True,
-            method="L-BFGS-B",
-            bounds=Bounds(low / scale, high / scale),
-            options={"maxiter": 20000, "maxfun": 40000, "ftol": 1e-16, "gtol": 1e-12, "maxcor": 20},
-        ).x
-    return problem.objective(free * scale)
+    with np.errstate(over="ignore", invalid="ignore"):  # far from a perfect fit, slopes can exceed a float
+        for _ in range(5):  # it restarts, as its memory of curvature goes stale in a narrow valley
+            free = minimize(
+                value_and_slope,
+                free,
+                jac=True,
+                method="L-BFGS-B",
+                bounds=Bounds(low / scale, high / scale),
+                options={"maxiter": 20000, "maxfun": 40000, "ftol": 1e-16, "gtol": 1e-12, "maxcor": 20},
+            ).x
+        reached = problem.objective(free * scale)
+    return reached if np.isfinite(reached) else np.inf

@@ -74,7 +74,8 @@ def numbers(table: pd.DataFrame, name: str, where: str = "The table", positive: 
     """
     count = list(table.columns).count(name)
     if count != 1:
-        raise InputError(f"{where} has {count or 'no'} columns '{name}'; one is expected.")
+        found = f"{count} columns" if count else "no column"
+        raise InputError(f"{where} has {found} '{name}', of which one is needed; its columns are {_listed(table)}.")
     column = pd.to_numeric(table[name], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
     good = np.isfinite(column) & ((column > 0) | (not positive))
     if not good.all():
@@ -112,7 +113,7 @@ def where(table: pd.DataFrame, expression: str) -> NDArray[np.bool_]:
         reason = " ".join(str(error).split()).rstrip(".")
         raise InputError(
             f"Expression '{expression}' cannot be evaluated ({reason}); "
-            f"a condition on the columns {', '.join(map(str, table.columns))} is expected, such as 'n_active > 4e8'."
+            f"a condition on the columns {_listed(table)} is expected, such as 'n_active > 4e8'."
         ) from None
     if not isinstance(chosen, pd.Series) or chosen.dtype != bool:
         raise InputError(f"Expression '{expression}' is no condition; one such as 'n_active > 4e8' is expected.")
@@ -120,3 +121,7 @@ def where(table: pd.DataFrame, expression: str) -> NDArray[np.bool_]:
         share = "all rows" if chosen.all() else "no row"
         raise InputError(f"Expression '{expression}' holds in {share}; one that divides the rows is expected.")
     return chosen.to_numpy()
+
+
+def _listed(table: pd.DataFrame) -> str:
+    return ", ".join(map(str, table.columns))

@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -107,7 +109,125 @@ def test_the_installed_command():
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("command", [[], ["claims"], ["data"]])
+@pytest.fixture
+def table(tmp_path):
+    """Forty runs of twenty models, with a floor and a joint term, and 0.3 % of noise."""
+    sizes, experts = (x.ravel() for x in np.meshgrid(np.geomspace(1e7, 1e10, 8), [1.0, 2.0, 8.0, 32.0, 128.0]))
+    scatter = np.exp(0.003 * np.random.default_rng(0).normal(size=40))
+    loss = (1.5 + 40 * sizes**-0.2 * experts**-0.1) * scatter
+    rows = pd.DataFrame({"run": np.arange(40) // 2, "n_active": sizes, "n_routed": experts, "loss": loss})
+    rows.to_csv(tmp_path / "runs.csv", index=False)
+    rows[["n_active", "n_routed"]].tail(2).assign(n_active=[1e9, 1e11]).to_csv(tmp_path / "points.csv", index=False)
+    return str(tmp_path / "runs.csv")
+
+
+def test_fit_as_json(table):
+    report = json.loads(run("fit", table, "--law", "floor_product", "--holdout", "n_active > 2e9", "--json").stdout)
+    assert set(report) == {
+        "law",
+        "params",
+        "objective",
+        "status",
+        "n_rows",
+        "rmse",
+        "rmse_holdout",
+        "warnings",
+    }
+    assert list(report["params"]) == ["L0", "A", "alpha", "beta"]
+    assert report["params"]["L0"]["low"] < 1.5 < report["params"]["L0"]["high"]
+    assert report["n_rows"] == 30
+    assert report["rmse_holdout"] > report["rmse"] > 0
+    assert report["warnings"] == []
+
+
+def test_fit_as_text(table):
+    result = run("fit", table, "--law", "floor_product", "--loss", "huber", "--delta", "0.01", "--bootstrap", "20")
+    assert result.stdout.startswith("floor_product, 40 rows: converged, objective ")
+    assert "    alpha = 0.201471 (0.1977 to 0.2076)" in result.stdout
+    assert result.exit_code == 0
+
+
+def test_fit_then_predict(table, tmp_path):
+    out, points = str(tmp_path / "kept"), str(tmp_path / "points.csv")
+    fitted = run("fit", table, "--law", "floor_product", "--by", "run", "--bootstrap", "30", "--out", out, "--json")
+    assert fitted.exit_code == 0
+    report = json.loads(run("predict", out, points, "--json").stdout)
+    near, far = report["predictions"]
+    assert set(near) == {"n_active", "n_routed", "value", "low", "high", "distance"}
+    assert near["low"] < near["value"] < near["high"]
+    assert near["distance"] == 0
+    assert far["distance"] == pytest.approx(1 / 3)
+    assert report["warnings"] == [
+        "1 of 2 points lie outside the fitted range; the farthest, row 2, by 0.33 of its log range."
+    ]
+    assert "distance" in run("predict", out, points).stdout
+    again = run("fit", table, "--law", "floor_product", "--out", out)
+    assert again.exit_code == 2
+    assert "something is there already" in again.stderr
+
+
+def test_predictions_without_a_bootstrap_have_no_intervals(table, tmp_path):
+    assert run("fit", table, "--law", "floor_product", "--out", str(tmp_path / "kept")).exit_code == 0
+    report = json.loads(run("predict", str(tmp_path / "kept"), str(tmp_path / "points.csv"), "--json").stdout)
+    assert "low" not in report["predictions"][0]
+    assert "saved without a bootstrap" in report["warnings"][-1]
+
+
+def test_compare_as_json_and_as_text(table):
+    arguments = ["compare", table, "--law", "power_product", "--law", "floor_product", "--holdout", "n_active > 2e9"]
+    report = json.loads(run(*arguments, "--by", "run", "--json").stdout)
+    assert report["choice"] == "floor_product"
+    assert (report["n_rows"], report["n_holdout"]) == (30, 10)
+    assert report["training"][0]["law"] == "floor_product"
+    assert {"rmse_train", "aicc", "bic", "rmse_forward"} <= set(report["training"][0])
+    assert {"rmse", "r2", "bias", "difference", "low", "high"} <= set(report["holdout"][0])
+    assert report["holdout"][1]["low"] > 0
+    text = run(*arguments).stdout
+    assert text.startswith("On 30 training rows, chosen by predicting the largest n_active: floor_product\n")
+    assert "10 held-out rows" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--holdout", "n_active >"], "Expression 'n_active >' cannot be evaluated (invalid syntax"),
+        (["--holdout", "size > 3"], "a condition on the columns run, n_active, n_routed, loss is expected"),
+        (["--holdout", "n_active"], "Expression 'n_active' is no condition"),
+        (["--holdout", "loss > 0"], "Expression 'loss > 0' holds in all rows"),
+        (["--holdout", ""], "Expression '' "),
+        (["--delta", "0.1"], "Option --delta belongs to Huber's loss"),
+        (["--loss", "huber", "--delta", "-1"], "Option --delta is -1; a positive number is expected"),
+        (["--by", "run"], "Option --by says what a bootstrap draws together"),
+        (["--by", "day", "--bootstrap", "20"], "Parameter by is 'day'; a column of the table is expected"),
+        (["--out", "nowhere/kept"], "there is no folder 'nowhere' to write it into"),
+        (["--law", "dense"], "has no column 'n_tokens'"),
+    ],
+)
+def test_options_that_cannot_be(options, sentence, table):
+    result = run("fit", table, "--law", "floor_product", *options)
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert result.stdout == ""
+
+
+def test_json_has_no_infinity(table, tmp_path):
+    """A parameter that nothing limits has no end, for which JSON has null."""
+    one_size = tmp_path / "one_size.csv"
+    pd.read_csv(table).assign(n_active=1e9).to_csv(one_size, index=False)
+    report = json.loads(run("fit", str(one_size), "--law", "floor_product", "--bootstrap", "20", "--json").stdout)
+    assert report["status"].startswith("not identified: ")
+    assert report["params"]["A"]["high"] is None
+    assert report["params"]["A"]["low"] == 0
+
+
+def test_other_commands_do_not_wait_for_the_fitter():
+    code = "import sys, moelaws.cli; print([m for m in sys.modules if m in ('moelaws.fit', 'scipy.optimize', 'lmfit')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("command", [[], ["claims"], ["data"], ["fit"], ["predict"], ["compare"]])
 def test_help_has_an_example(command):
     result = run(*command, "--help")
     assert result.exit_code == 0

@@ -133,11 +133,11 @@ def test_groups_are_drawn_together():
             "Parameter train must be True for some",
         ),
         (lambda: compare([POWER, FLOOR], ROWS, TRAIN[:3], by="n_active"), "Parameter train must be True for some"),
-        (lambda: compare([POWER, FLOOR], ROWS, TRAIN, by="size"), "has no columns 'size'"),
+        (lambda: compare([POWER, FLOOR], ROWS, TRAIN, by="size"), "has no column 'size'"),
         (lambda: compare([POWER, FLOOR], ROWS, TRAIN, by="n_active", group="day"), "no column 'day'"),
         (
             lambda: compare([POWER, FLOOR], ROWS, (ROWS.n_active < 3e7).to_numpy(), by="n_active"),
-            "Column 'n_active' has 2 values in the training rows; more than 2 are expected",
+            "Column 'n_active' needs more than 2 different values in the training rows",
         ),
         (
             lambda: compare(
