@@ -6,7 +6,7 @@ ones is chosen, as that is what a law is used for. The rows held out are read by
 :meth:`Comparison.score` and by nothing else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -41,7 +41,7 @@ class Scores:
         predicted), and `difference` of the RMSE to the chosen law's with its 95 % interval, `low`
         to `high`, over resampled groups of rows.
     warnings : tuple of str
-        Laws that these rows do not tell from the chosen one.
+        Laws that these rows do not tell from the chosen one, or put before it.
     """
 
     table: pd.DataFrame
@@ -164,7 +164,7 @@ class Comparison:
             },
             index=names,
         ).sort_values("rmse", kind="stable")
-        return Scores(table, tuple(_undecided(table, chosen, which, len(rows), groups)))
+        return Scores(table, tuple(_objections(table, chosen, which, len(rows), groups)))
 
     def _observed(self, rows: pd.DataFrame) -> Floats:
         return next(iter(self.fits.values())).law.observed(rows)
@@ -279,13 +279,13 @@ def _rmse(predicted: Floats, observed: Floats) -> float:
     return float(np.sqrt(np.mean((predicted - observed) ** 2)))
 
 
-def _undecided(table: pd.DataFrame, chosen: str, which: str, rows: int, groups: int) -> list[str]:
-    """Say which laws the rows do not tell from the chosen one."""
+def _objections(table: pd.DataFrame, chosen: str, which: str, rows: int, groups: int) -> Iterator[str]:
+    """Yield which laws the rows do not tell from the chosen one, and which they put before it."""
     if groups < 2:
-        return [f"The {rows} rows {which} are one group, which cannot say whether a difference is more than chance."]
-    return [
-        f"The {rows} rows {which} do not tell {name} from {chosen}: the difference of {row.difference:.2g} in RMSE "
-        f"has the interval {row.low:.2g} to {row.high:.2g}."
-        for name, row in table.drop(index=chosen).iterrows()
-        if row.low <= 0 <= row.high
-    ]
+        yield f"The {rows} rows {which} are one group, which cannot say whether a difference is more than chance."
+    for name, row in table.drop(index=chosen).iterrows():
+        found = f"the difference of {row.difference:.2g} in RMSE has the interval {row.low:.2g} to {row.high:.2g}."
+        if row.low <= 0 <= row.high:
+            yield f"The {rows} rows {which} do not tell {name} from {chosen}: {found}"
+        elif row.high < 0:
+            yield f"On the {rows} rows {which}, {name} does better than {chosen}, which was chosen: {found}"

@@ -1,5 +1,7 @@
 """Comparing laws: the true one is chosen, before the held-out rows are read, and ties are told."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -100,6 +102,14 @@ def test_what_is_not_told_apart_is_said():
         told = any(f"rows {which} do not tell {other} from {compared.choice}" in text for text in scores.warnings)
         assert told == (row.low <= 0 <= row.high)
     assert compared.score().warnings
+
+
+def test_a_choice_that_the_held_out_rows_do_not_bear_out_is_said():
+    compared = compare([POWER, FLOOR], ROWS, TRAIN, by="n_active")
+    ladder = compared.ladder.rename(columns={"power_product": "floor_product", "floor_product": "power_product"})
+    misled = replace(compared, ladder=ladder)
+    assert misled.choice == "power_product"
+    assert "floor_product does better than power_product, which was chosen" in misled.score().warnings[0]
 
 
 def test_one_group_says_nothing_about_chance():
