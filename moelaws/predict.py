@@ -27,7 +27,7 @@ def predict(fit: Fit, points: pd.DataFrame, draws: Floats | None = None, level: 
     -------
     pandas.DataFrame
         In the order and with the index of `points`: `value`, the law's; with draws also `low` and
-        `high`, between which the laws fitted to resampled rows lie (a single new run scatters
+        `high`, plain percentiles of the laws fitted to resampled rows (a single new run scatters
         around the law by its own noise besides); `distance`, as :func:`distance` returns it.
 
     Raises
