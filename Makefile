@@ -6,7 +6,7 @@ PIP := $(PY) -m pip --disable-pip-version-check
 export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 
-.PHONY: help book test lock clean
+.PHONY: help book test bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -30,6 +30,9 @@ test: .venv/.installed ## check style, types, units, chapters and the built site
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(PY) -m pytest
+
+bench: .venv/.installed ## time fits against the ways people make them today, in benchmarks/results.json
+	$(PY) benchmarks/run.py
 
 lock: .venv/.installed ## resolve requirements.lock anew from pyproject.toml
 	$(PY) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 \
