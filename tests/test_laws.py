@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from moelaws.fit import LOG_SQUARES, RELATIVE_SQUARES, fit, huber
 from moelaws.laws import LAWS
+from moelaws.search import screen, second_opinion
 
 each_law = pytest.mark.parametrize("law", LAWS.values(), ids=list(LAWS))
 
@@ -124,3 +125,31 @@ def test_units_do_not_matter(law, factor):
         expected = reference.predict(table) * (factor if name == law.response else 1)
         assert result.objective == pytest.approx(reference.objective, rel=1e-6), name
         assert np.allclose(result.predict(scaled), expected, rtol=1e-5), name
+
+
+@each_law
+@pytest.mark.parametrize("loss", [LOG_SQUARES, RELATIVE_SQUARES, huber(3e-3)], ids=["log", "relative", "huber"])
+def test_no_other_optimiser_gets_lower(law, loss):
+    """A quasi-Newton method, started at the optimum that was found and in the middle of the screen."""
+    rng = np.random.default_rng(5)
+    table = made_by(law, theta_of(law, 2), rows_of(law, 60))
+    table[law.response] *= np.exp(0.01 * rng.normal(size=len(table)))
+    result = fit(law, table, loss)
+    best = result.problem.free(result.coefficients)
+    starts, _ = screen(result.problem)
+    for start in (best, starts[len(starts) // 2]):
+        assert second_opinion(result.problem, start, best) > result.objective * (1 - 1e-8)
+
+
+@each_law
+def test_slopes_vanish_at_the_optimum(law):
+    """What pulls at the rows stands at a right angle to each coefficient's column, save at a bound."""
+    rng = np.random.default_rng(6)
+    table = made_by(law, theta_of(law, 4), rows_of(law, 60))
+    table[law.response] *= np.exp(0.01 * rng.normal(size=len(table)))
+    result = fit(law, table, huber(3e-3))
+    problem, best = result.problem, result.problem.free(result.coefficients)
+    pull, matrix = problem.loss.pull(problem.errors(best)), problem.jacobian(best)
+    cosines = pull @ matrix / np.linalg.norm(pull) / np.linalg.norm(matrix, axis=0)
+    low, high = problem.bounds()
+    assert np.all((np.abs(cosines) < 1e-6) | (best == low) & (cosines > 0) | (best == high) & (cosines < 0))
