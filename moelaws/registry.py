@@ -7,17 +7,22 @@ names, then in the user's cache, and is otherwise downloaded from its public add
 
 import logging
 import os
+import warnings
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import pooch
 import yaml
 
 from moelaws.errors import InputError, Unavailable
 from moelaws.paths import ROOT
+
+with warnings.catch_warnings():
+    # The progress bar that it brings warns in a notebook without widgets.
+    warnings.simplefilter("ignore")
+    import pooch
 
 VARIABLE = "MOELAWS_DATA"
 REGISTRY = ROOT / "data" / "public_runs" / "registry.yaml"
