@@ -17,7 +17,7 @@ from moelaws.problem import Problem
 def polish(problem: Problem, start: Floats, tolerance: float = 1e-15) -> Floats:
     """Minimise from a start; the result is never worse than the start.
 
-    Steps are those of Levenberg and Marquardt, with Nielsen's damping [1]_. Rows beyond the bend of
+    Steps are those of Levenberg and Marquardt, with Nielsen's damping (Madsen et al.). Rows beyond the bend of
     a Huber loss pull with constant force and add no curvature, which makes it Newton's method there.
     A coefficient that is pushed against its bound stays on it. A positive linear one moves along its
     logarithm, which straightens its trade-off with an exponent and halves the number of steps.
@@ -33,8 +33,8 @@ def polish(problem: Problem, start: Floats, tolerance: float = 1e-15) -> Floats:
 
     References
     ----------
-    .. [1] K. Madsen, H. B. Nielsen and O. Tingleff, Methods for Non-Linear Least Squares Problems,
-       2nd ed. (2004), Section 3.2.
+    K. Madsen, H. B. Nielsen and O. Tingleff, Methods for Non-Linear Least Squares Problems,
+    2nd ed. (2004), Section 3.2.
     """
     if not problem.slots:
         return start

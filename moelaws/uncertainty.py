@@ -160,7 +160,7 @@ def ranges(fit: Fit, draws: Floats, level: float = 0.95, by: str | None = None) 
     """Return the interval of each free parameter over draws of :func:`refits`.
 
     With few groups the central 95 % of the draws hold the true value in fewer than 95 of 100
-    experiments. The interval is therefore an expanded percentile one [1]_: it reaches as far into
+    experiments. The interval is therefore an expanded percentile one (Hesterberg): it reaches as far into
     the tails of the draws as Student's t, with as many degrees of freedom as there are groups more
     than free parameters, reaches beyond the normal distribution. Beyond the last draw it cannot
     reach, so that fewer than about ten groups more than parameters need thousands of draws.
@@ -181,8 +181,8 @@ def ranges(fit: Fit, draws: Floats, level: float = 0.95, by: str | None = None) 
 
     References
     ----------
-    .. [1] T. C. Hesterberg, What teachers should know about the bootstrap, The American Statistician
-       69 (2015) 371–386, Section 3.3.
+    T. C. Hesterberg, What teachers should know about the bootstrap, The American Statistician
+    69 (2015) 371–386, Section 3.3.
     """
     groups = len(fit.table) if by is None else fit.table[by].nunique(dropna=False)
     reach = stats.t.ppf((1 + level) / 2, max(groups - len(fit.free), 1))
