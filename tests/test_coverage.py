@@ -1,0 +1,80 @@
+"""Intervals hold the true value about as often as they say; `benchmarks/interval_coverage.py` is the long version."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from moelaws import uncertainty
+from moelaws.fit import LOG_SQUARES, fit, huber
+from moelaws.laws import LAWS
+from moelaws.laws.dense import BESIROGLU
+
+LAW = LAWS["power_product"]
+TRUE = {"a": -0.08, "b": -0.03, "d": 2.4}
+
+
+def simulate(count, seed, per_group=1):
+    """Runs of an exact law with normal errors of 3 %, which the rows of a group share."""
+    rng = np.random.default_rng(seed)
+    group = np.repeat(np.arange(count), per_group)
+    sizes, experts = np.exp(rng.uniform(np.log(1e7), np.log(1e10), count)), 2.0 ** rng.integers(0, 9, count)
+    rows = pd.DataFrame({"n_active": sizes[group], "n_routed": experts[group], "group": group})
+    loss = LAW.predict(LAW.theta(TRUE), rows) * np.exp(0.03 * rng.normal(size=count)[group])
+    return rows.assign(loss=loss)
+
+
+def coverage(intervals, simulations, loss=LOG_SQUARES, **design):
+    """Share of simulations and parameters in which intervals hold the true values, for each kind."""
+    true = np.array([TRUE[parameter.name] for parameter in LAW.parameters])
+    hits = []
+    for seed in range(simulations):
+        ends = np.array(intervals(fit(LAW, simulate(seed=seed, **design), loss, starts=1), seed))
+        hits.append((ends[:, :, 0] <= true) & (true <= ends[:, :, 1]))
+    return np.mean(hits, axis=(0, 2))
+
+
+def profiled(fitted, seed):
+    return [list(uncertainty.profile(fitted).values())]
+
+
+def resampled(fitted, seed):
+    """What is returned, and the central draws as they are."""
+    draws = uncertainty.refits(fitted, by="group", draws=100, seed=seed)
+    widened = uncertainty.ranges(fitted, draws, by="group")
+    return [list(widened.values()), uncertainty.interval(draws).T]
+
+
+def test_profile_of_squares_in_a_small_sample():
+    """With three degrees of freedom, the normal distribution instead of F would hold 86 %."""
+    assert coverage(profiled, 200, count=6) == pytest.approx(0.95, abs=0.03)
+
+
+def test_profile_of_a_huber_loss():
+    assert coverage(profiled, 60, huber(0.02), count=30) == pytest.approx(0.95, abs=0.04)
+
+
+def test_bootstrap_of_few_groups():
+    """The central draws alone are too narrow; what is returned is not."""
+    widened, central = coverage(resampled, 120, count=10)
+    assert widened == pytest.approx(0.95, abs=0.03)
+    assert central < widened - 0.02
+
+
+def test_bootstrap_where_rows_share_their_errors():
+    """Five rows of a group say no more than one: the profile does not know, whole groups do."""
+    assert coverage(resampled, 100, count=16, per_group=5)[0] > 0.9
+    assert coverage(profiled, 100, count=16, per_group=5) < 0.8
+
+
+def test_profile_follows_a_curved_valley():
+    """Twenty runs with errors of 3 % leave the size term of a dense law open over many powers of ten."""
+    rng, law = np.random.default_rng(2), LAWS["dense"]
+    sizes = np.exp(rng.uniform(np.log(5e7), np.log(5e9), 20))
+    rows = pd.DataFrame({"n_active": sizes, "n_tokens": sizes * np.exp(rng.uniform(np.log(2), np.log(100), 20))})
+    loss = law.predict(law.theta(BESIROGLU), rows) * np.exp(0.03 * rng.normal(size=20))
+    result = fit(law, rows.assign(loss=loss))
+    ends = uncertainty.profile(result)
+    assert ends["A"][1] > 1e15 * ends["A"][0]
+    for name in ("A", "alpha", "beta"):
+        below, above = (fit(law, result.table, hold={name: end}).objective for end in ends[name])
+        assert result.objective < below == pytest.approx(above, rel=1e-6)
