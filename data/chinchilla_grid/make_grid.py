@@ -1,6 +1,6 @@
 """Polish the law of Hoffmann et al. from every start of the published grid, to tight tolerance.
 
-``python data/chinchilla_grid/make_grid.py`` takes about twenty seconds and writes ``grid.csv`` beside itself.
+``python data/chinchilla_grid/make_grid.py`` takes up to three minutes and writes ``grid.csv`` beside itself.
 """
 
 from itertools import product
