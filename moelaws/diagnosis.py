@@ -124,8 +124,8 @@ def of_optimum(
         )
     if disagreement > AGREEMENT:
         yield (
-            f"Two optimisers, from different starts, end {disagreement:.1g} apart in the objective (relative): "
-            "the best one was kept, and a better one may exist."
+            f"Two optimisers end {disagreement:.1g} apart in the objective (relative), "
+            "so that a better optimum than the one kept may exist."
         )
     theta = problem.theta(best)
     floor = law.linear[0]

@@ -1,7 +1,8 @@
 """Fit a law to a table, and say how far the result can be trusted.
 
-A fit starts from a screen of all combinations of shape parameters. The best starts are polished to
-tight tolerance with the law's own gradient, and a second optimiser has to find the same optimum.
+A fit starts from a screen of all combinations of shape parameters. The best start in each valley is
+polished to tight tolerance with the law's own gradient, and a second optimiser has to find the same
+optimum.
 What is minimised is described in :mod:`moelaws.problem`, how in :mod:`moelaws.search`, and what
 there is to object to in :mod:`moelaws.diagnosis`.
 """
@@ -98,14 +99,13 @@ class Fit:
     def disagreement(self) -> float:
         """How much lower, relative to the objective, a second optimiser gets, or how much higher it stays.
 
-        It starts from the second-best start of the screen, or ten times too high where the optimum is
-        solved for and the screen has no other. A large table is checked on a sample of
-        its rows.
+        It starts where the polish did that got lowest, or ten times too high where the optimum is
+        solved for. A large table is checked on a sample of its rows.
         """
         problem, best = self.problem.thinned(), self.problem.free(self.coefficients)
         if problem is not self.problem:
             best = polish(problem, best)
-        start = self.starts.iloc[min(1, len(self.starts) - 1)][list(self.free)].to_numpy(dtype=float)
+        start = self.starts.loc[self.starts.polished.idxmin(), list(self.free)].to_numpy(dtype=float)
         if problem.is_linear:  # its only start is the optimum itself
             start = 10 * problem.scale(best)
         return abs(second_opinion(problem, start, best) - problem.objective(best)) / problem.unit(best)
@@ -185,7 +185,7 @@ def fit(
     tie : dict, optional
         Parameters that equal another one, by name: ``{"beta": "alpha"}``.
     starts : int
-        How many of the screen's best starts are polished.
+        How many of the screen's starts are polished: first the best of each valley.
 
     Returns
     -------

@@ -8,6 +8,7 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import minimum_filter
 from scipy.optimize import Bounds, minimize
 
 from moelaws.laws.base import Floats
@@ -88,7 +89,8 @@ def screen(problem: Problem) -> tuple[Floats, Floats]:
     Returns
     -------
     starts : numpy.ndarray, shape (combinations, free coefficients)
-        From the best to the worst.
+        First those that no neighbour on the grid of shapes betters, one for each valley of the
+        objective, then all others; both from the best to the worst.
     objectives : numpy.ndarray, shape (combinations,)
     """
     law, k = problem.law, len(problem.law.linear)
@@ -107,7 +109,9 @@ def screen(problem: Problem) -> tuple[Floats, Floats]:
     total = np.einsum("grk,gk->gr", terms, thetas[:, :k])
     predicted = np.exp(total) if law.link == "log" else total
     objectives = problem.loss.cost(problem.loss.errors(predicted, problem.observed)).sum(axis=1)
-    order = np.argsort(objectives, kind="stable")
+    heights = objectives.reshape([len(law.parameters[places[0]].screen) for places in shapes] or [1])
+    betters = (heights > minimum_filter(heights, size=3, mode="nearest")).ravel()
+    order = np.lexsort((objectives, betters))
     return np.stack([problem.free(theta) for theta in thetas[order]]), objectives[order]
 
 

@@ -134,7 +134,7 @@ def test_starts_that_disagree_are_told():
     best = Dense().theta(BESIROGLU)
     sentences = list(diagnosis.of_optimum(problem, best, diagnosis.modes(problem, best), (), disagreement=0.02))
     assert len(sentences) == 1
-    assert sentences[0].startswith("Two optimisers, from different starts, end 0.02 apart in the objective")
+    assert sentences[0].startswith("Two optimisers end 0.02 apart in the objective")
 
 
 def test_unknown_law(tmp_path):
