@@ -128,7 +128,7 @@ def measure(runs: pd.DataFrame) -> list[dict[str, Any]]:
     seconds, found, note = published(runs)
     lines.append(("published recipe: L-BFGS-B, numeric gradient", seconds, found, note))
     lines += package(runs)
-    seconds, _ = timed(lambda: uncertainty.resample(fitted, by="run", draws=REPLICATES))
+    seconds, _ = timed(lambda: uncertainty.refits(fitted, by="run", draws=REPLICATES).ranges())
     lines.append((f"moelaws: bootstrap, {REPLICATES} replicates", seconds, None, "each replicate fitted to 1e-10"))
     seconds, _ = timed(lambda: uncertainty.profile(fitted), repeats=3)
     lines.append(("moelaws: profile of five parameters", seconds, None, ""))

@@ -20,13 +20,13 @@ import pandas as pd
 from moelaws.errors import InputError
 from moelaws.fit import Fit, pose
 from moelaws.laws import LAWS, find
-from moelaws.laws.base import Floats
 from moelaws.problem import Loss
+from moelaws.uncertainty import Refits
 
 _MANIFEST, _TABLE, _STARTS, _DRAWS = "manifest.json", "table.csv", "starts.csv", "draws.npy"
 
 
-def save(fit: Fit, folder: str | os.PathLike[str], draws: Floats | None = None) -> None:
+def save(fit: Fit, folder: str | os.PathLike[str], refits: Refits | None = None) -> None:
     """Write a fit into a new folder, all of it or nothing.
 
     Parameters
@@ -35,7 +35,7 @@ def save(fit: Fit, folder: str | os.PathLike[str], draws: Floats | None = None) 
         A fit of one of ``moelaws.laws.LAWS``.
     folder : path-like
         A folder that does not exist yet or is empty; the one that it lies in must exist.
-    draws : numpy.ndarray, optional
+    refits : Refits, optional
         What :func:`moelaws.uncertainty.refits` returned for the fit.
 
     Raises
@@ -53,10 +53,10 @@ def save(fit: Fit, folder: str | os.PathLike[str], draws: Floats | None = None) 
             made.mkdir()
             fit.table.to_csv(made / _TABLE, index=False)
             fit.starts.to_csv(made / _STARTS, index=False)
-            if draws is not None:
-                np.save(made / _DRAWS, draws)
+            if refits is not None:
+                np.save(made / _DRAWS, refits.coefficients)
             hashes = {path.name: _sha256(path) for path in sorted(made.iterdir())}
-            text = json.dumps(_manifest(fit) | {"sha256": hashes}, indent=2, ensure_ascii=False)
+            text = json.dumps(_manifest(fit, refits) | {"sha256": hashes}, indent=2, ensure_ascii=False)
             (made / _MANIFEST).write_text(text + "\n", encoding="utf-8")
             made.rename(target)
     except OSError as error:
@@ -78,14 +78,14 @@ def reserve(folder: str | os.PathLike[str]) -> None:
         raise InputError(f"{target}: something is there already; a new or an empty folder is expected.")
 
 
-def load(folder: str | os.PathLike[str]) -> tuple[Fit, Floats | None]:
+def load(folder: str | os.PathLike[str]) -> tuple[Fit, Refits | None]:
     """Read a saved fit; it predicts the same to the last bit.
 
     Returns
     -------
     fit : Fit
-    draws : numpy.ndarray or None
-        The bootstrap's coefficients, where they were saved.
+    refits : Refits or None
+        The bootstrap, where it was saved.
 
     Raises
     ------
@@ -99,7 +99,9 @@ def load(folder: str | os.PathLike[str]) -> tuple[Fit, Floats | None]:
             if _sha256(path / name) != expected:
                 raise InputError(f"{path / name}: the file is not the one that the fit was saved with.")
         fit = _restored(manifest, _read(path / _TABLE), _read(path / _STARTS))
-        draws = np.load(path / _DRAWS, allow_pickle=False) if _DRAWS in manifest["sha256"] else None
+        refits = None
+        if groups := manifest["groups"]:
+            refits = Refits(fit, np.load(path / _DRAWS, allow_pickle=False), groups)
     except OSError as error:
         raise InputError(
             f"{path}: this is no folder of a saved fit ({Path(error.filename or path).name}: {error.strerror})."
@@ -108,15 +110,15 @@ def load(folder: str | os.PathLike[str]) -> tuple[Fit, Floats | None]:
         raise
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise InputError(f"{path / _MANIFEST}: this is no manifest of a saved fit ({error}).") from None
-    return fit, draws
+    return fit, refits
 
 
-def _manifest(fit: Fit) -> dict[str, Any]:
+def _manifest(fit: Fit, refits: Refits | None) -> dict[str, Any]:
     names = [parameter.name for parameter in fit.law.parameters]
     slots = fit.problem.slots
     free = {place for places in slots for place in places}
     return {
-        "format": 1,
+        "format": 2,
         "law": fit.law.name,
         "loss": asdict(fit.problem.loss),
         "coefficients": {name: float(value).hex() for name, value in zip(names, fit.coefficients, strict=True)},
@@ -124,14 +126,15 @@ def _manifest(fit: Fit) -> dict[str, Any]:
         "held": [name for place, name in enumerate(names) if place not in free],
         "tied": {names[place]: names[places[0]] for places in slots for place in places[1:]},
         "n_rows": len(fit.table),
+        "groups": refits.groups if refits else None,
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in ("moelaws", "numpy", "pandas", "scipy")},
     }
 
 
 def _restored(manifest: dict[str, Any], table: pd.DataFrame, starts: pd.DataFrame) -> Fit:
-    if manifest["format"] != 1:
-        raise InputError(f"A saved fit has format {manifest['format']}; format 1 is expected.")
+    if manifest["format"] != 2:
+        raise InputError(f"A saved fit has format {manifest['format']}; format 2 is expected.")
     coefficients = {name: float.fromhex(text) for name, text in manifest["coefficients"].items()}
     hold = {name: coefficients[name] for name in manifest["held"]}
     law = find(manifest["law"])

@@ -70,7 +70,7 @@ def fit_command(
     sample, ends, objections = None, {}, list(fitted.warnings)
     if draws is not None:
         sample = uncertainty.refits(fitted, by, draws, progress=not as_json)
-        ends = uncertainty.ranges(fitted, sample, by=by)
+        ends = sample.ranges()
     elif len(fitted.table) > PROFILED_ROWS:
         objections.append(f"No intervals for {len(fitted.table)} rows unasked; --bootstrap N computes them.")
     elif len(fitted.table) > len(fitted.free):

@@ -105,7 +105,7 @@ class Fit:
         problem, best = self.problem.thinned(), self.problem.free(self.coefficients)
         if problem is not self.problem:
             best = polish(problem, best)
-        start = self.starts.loc[self.starts.polished.idxmin(), list(self.free)].to_numpy(dtype=float)
+        start = self.starts[list(self.free)].to_numpy(dtype=float)[self.starts.polished.argmin()]
         if problem.is_linear:  # its only start is the optimum itself
             start = 10 * problem.scale(best)
         return abs(second_opinion(problem, start, best) - problem.objective(best)) / problem.unit(best)

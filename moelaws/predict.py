@@ -6,10 +6,10 @@ import pandas as pd
 from moelaws.fit import Fit
 from moelaws.laws.base import Floats
 from moelaws.table import numbers
-from moelaws.uncertainty import interval
+from moelaws.uncertainty import Refits
 
 
-def predict(fit: Fit, points: pd.DataFrame, draws: Floats | None = None, level: float = 0.95) -> pd.DataFrame:
+def predict(fit: Fit, points: pd.DataFrame, refits: Refits | None = None, level: float = 0.95) -> pd.DataFrame:
     """Predict points, with intervals and with the distance outside the fitted range.
 
     Parameters
@@ -18,7 +18,7 @@ def predict(fit: Fit, points: pd.DataFrame, draws: Floats | None = None, level: 
         A fitted law.
     points : pandas.DataFrame
         Rows with the columns that the law reads.
-    draws : numpy.ndarray, shape (draws, free parameters), optional
+    refits : Refits, optional
         What :func:`moelaws.uncertainty.refits` returned for the fit.
     level : float
         Coverage of the intervals.
@@ -26,9 +26,9 @@ def predict(fit: Fit, points: pd.DataFrame, draws: Floats | None = None, level: 
     Returns
     -------
     pandas.DataFrame
-        In the order and with the index of `points`: `value`, the law's; with draws also `low` and
-        `high`, plain percentiles of the laws fitted to resampled rows (a single new run scatters
-        around the law by its own noise besides); `distance`, as :func:`distance` returns it.
+        In the order and with the index of `points`: `value`, the law's; with refits also `low` and
+        `high`, the interval of the law's value (a single new run scatters around it by its own
+        noise besides); `distance`, as :func:`distance` returns it.
 
     Raises
     ------
@@ -49,9 +49,9 @@ def predict(fit: Fit, points: pd.DataFrame, draws: Floats | None = None, level: 
     """
     columns = {name: numbers(points, name, "The table of points") for name in fit.law.columns}
     predicted = {"value": fit.predict(columns)}
-    if draws is not None:
-        each = np.array([fit.law.predict(fit.problem.theta(draw), columns) for draw in draws])
-        predicted["low"], predicted["high"] = interval(each, level)
+    if refits is not None:
+        each = np.array([fit.law.predict(fit.problem.theta(draw), columns) for draw in refits.coefficients])
+        predicted["low"], predicted["high"] = refits.interval(each, level)
     return pd.DataFrame({**predicted, "distance": distance(fit, points)}, index=points.index)
 
 

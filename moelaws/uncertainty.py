@@ -6,6 +6,7 @@ to trust there.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import joblib
@@ -110,27 +111,64 @@ def _end(problem: Problem, best: Floats, place: int, side: int, error: float, li
     return float(side * np.inf)
 
 
-def resample(fit: Fit, by: str, level: float = 0.95, draws: int = 1000, seed: int = 0) -> Intervals:
-    """Return the interval of each free parameter over fits to resampled groups of rows.
+@dataclass(frozen=True)
+class Refits:
+    """Fits to resampled groups of rows.
 
     Parameters
     ----------
     fit : Fit
-        A fitted law.
-    by, draws, seed
-        As in :func:`refits`.
-    level : float
-        Coverage.
-
-    Returns
-    -------
-    dict
-        Parameter name → (low, high), in the parameter's unit.
+        The fit to all rows.
+    coefficients : numpy.ndarray, shape (draws, free parameters)
+        Those of each draw, as they stand in the law.
+    groups : int
+        How many groups each draw was made of.
     """
-    return ranges(fit, refits(fit, by, draws, seed), level, by)
+
+    fit: Fit
+    coefficients: Floats
+    groups: int
+
+    def interval(self, values: Floats, level: float = 0.95) -> Floats:
+        """Return the interval of anything that was computed from the coefficients of each draw.
+
+        With few groups the central 95 % of the draws hold the true value in fewer than 95 of 100
+        experiments. The interval is therefore an expanded percentile one (Hesterberg): it reaches as far into
+        the tails of the draws as Student's t, with as many degrees of freedom as there are groups more
+        than free parameters, reaches beyond the normal distribution. Beyond the last draw it cannot
+        reach, so that fewer than about ten groups more than parameters need thousands of draws.
+
+        Parameters
+        ----------
+        values : numpy.ndarray, shape (draws, ...)
+            One value, or one array of values, for each draw.
+        level : float
+            Coverage.
+
+        Returns
+        -------
+        numpy.ndarray, shape (2, ...)
+
+        References
+        ----------
+        T. C. Hesterberg, What teachers should know about the bootstrap, The American Statistician
+        69 (2015) 371–386, Section 3.3.
+        """
+        reach = stats.t.ppf((1 + level) / 2, max(self.groups - len(self.fit.free), 1))
+        return interval(values, 1 - 2 * stats.norm.sf(reach))
+
+    def ranges(self, level: float = 0.95) -> Intervals:
+        """Return the interval of each free parameter, as :meth:`interval` gives it, in the parameter's unit.
+
+        A parameter that is not identified gets its bounds: every refit leaves it where it started, and
+        the draws know nothing of how far it could have moved.
+        """
+        arbitrary = np.isin(self.fit.free, self.fit.not_identified)
+        ends = self.interval(self.coefficients, level)
+        return _named(self.fit, np.where(arbitrary, self.fit.problem.bounds(), ends))
 
 
-def refits(fit: Fit, by: str | None = None, draws: int = 1000, seed: int = 0, progress: bool = False) -> Floats:
+def refits(fit: Fit, by: str | None = None, draws: int = 1000, seed: int = 0, progress: bool = False) -> Refits:
     """Fit again to resampled groups of rows.
 
     Parameters
@@ -144,51 +182,16 @@ def refits(fit: Fit, by: str | None = None, draws: int = 1000, seed: int = 0, pr
 
     Returns
     -------
-    numpy.ndarray, shape (draws, free parameters)
-        Coefficients, as they stand in the law. :func:`ranges` makes intervals of them, and
-        :func:`moelaws.predict.predict` predictions.
+    Refits
+        :meth:`Refits.ranges` makes intervals of them, :func:`moelaws.predict.predict` predictions.
     """
     problem, best = fit.problem, fit.problem.free(fit.coefficients)
 
     def coefficients(drawn: pd.DataFrame) -> Floats:
         return polish(problem.rows(drawn.index.to_numpy()), best, tolerance=1e-10)
 
-    return bootstrap(coefficients, fit.table.reset_index(drop=True), by, draws, seed, progress)
-
-
-def ranges(fit: Fit, draws: Floats, level: float = 0.95, by: str | None = None) -> Intervals:
-    """Return the interval of each free parameter over draws of :func:`refits`.
-
-    With few groups the central 95 % of the draws hold the true value in fewer than 95 of 100
-    experiments. The interval is therefore an expanded percentile one (Hesterberg): it reaches as far into
-    the tails of the draws as Student's t, with as many degrees of freedom as there are groups more
-    than free parameters, reaches beyond the normal distribution. Beyond the last draw it cannot
-    reach, so that fewer than about ten groups more than parameters need thousands of draws.
-
-    A parameter that is not identified gets its bounds: every refit leaves it where it started, and
-    the draws know nothing of how far it could have moved.
-
-    Parameters
-    ----------
-    fit : Fit
-        A fitted law.
-    draws : numpy.ndarray
-        What :func:`refits` returned for it.
-    level : float
-        Coverage.
-    by : str, optional
-        The column by whose groups the draws were made.
-
-    References
-    ----------
-    T. C. Hesterberg, What teachers should know about the bootstrap, The American Statistician
-    69 (2015) 371–386, Section 3.3.
-    """
-    groups = len(fit.table) if by is None else fit.table[by].nunique(dropna=False)
-    reach = stats.t.ppf((1 + level) / 2, max(groups - len(fit.free), 1))
-    arbitrary = np.isin(fit.free, fit.not_identified)
-    ends = interval(draws, 1 - 2 * stats.norm.sf(reach))
-    return _named(fit, np.where(arbitrary, fit.problem.bounds(), ends))
+    found = bootstrap(coefficients, fit.table.reset_index(drop=True), by, draws, seed, progress)
+    return Refits(fit, found, len(fit.table) if by is None else fit.table[by].nunique(dropna=False))
 
 
 def _named(fit: Fit, ends: Floats) -> Intervals:

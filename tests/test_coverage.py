@@ -1,4 +1,4 @@
-"""Intervals hold the true value about as often as they say; `benchmarks/interval_coverage.py` is the long version."""
+"""Intervals hold the true value about as often as they say; `data/coverage` holds the long version."""
 
 import numpy as np
 import pandas as pd
@@ -39,9 +39,8 @@ def profiled(fitted, seed):
 
 def resampled(fitted, seed):
     """What is returned, and the central draws as they are."""
-    draws = uncertainty.refits(fitted, by="group", draws=100, seed=seed)
-    widened = uncertainty.ranges(fitted, draws, by="group")
-    return [list(widened.values()), uncertainty.interval(draws).T]
+    refits = uncertainty.refits(fitted, by="group", draws=100, seed=seed)
+    return [list(refits.ranges().values()), uncertainty.interval(refits.coefficients).T]
 
 
 def test_profile_of_squares_in_a_small_sample():

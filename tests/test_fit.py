@@ -167,7 +167,7 @@ def test_bootstrap_over_loads_covers_where_the_profile_does_not():
         result = fit(LAW, synthetic(noise=0.04, seed=seed, loads=loads))
         for kind, ends in (
             ("profile", uncertainty.profile(result)),
-            ("bootstrap", uncertainty.resample(result, by="concurrency", draws=120, seed=seed)),
+            ("bootstrap", uncertainty.refits(result, by="concurrency", draws=120, seed=seed).ranges()),
         ):
             low, high = ends["overhead"]
             hits[kind] += low <= TRUE["overhead"] <= high

@@ -1,11 +1,12 @@
 """Count how often a 95 % interval holds the true value, in experiments that are simulated.
 
-``python benchmarks/interval_coverage.py`` takes half an hour on two cores and writes ``coverage.csv``
-beside itself, line by line.
+``python data/coverage/make_coverage.py`` takes half an hour on two cores and writes ``coverage.csv``
+beside itself.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 
 import joblib
@@ -111,49 +112,43 @@ DESIGNS = {
 }
 
 
-def covered(design: Design, loss: Loss, interval: str, seed: int, draws: int = DRAWS) -> list[bool]:
+def covered(design: Design, loss: Loss, interval: str, seed: int) -> list[bool]:
     """Simulate one experiment, and tell for each parameter whether the interval holds the true value."""
-    result = fit(LAWS[design.law], design.simulate(np.random.default_rng(seed)), loss, starts=2)
+    result = fit(LAWS[design.law], design.simulate(np.random.default_rng(seed)), loss)
     if interval == "profile":
         ends = uncertainty.profile(result, LEVEL)
     else:
-        ends = uncertainty.resample(result, by="group", level=LEVEL, draws=draws, seed=seed)
+        ends = uncertainty.refits(result, by="group", draws=DRAWS, seed=seed).ranges(LEVEL)
     return [low <= design.true[name] <= high for name, (low, high) in ends.items()]
 
 
-def cells() -> Iterator[dict[str, object]]:
-    """Yield the lines of the table, one design, loss and interval after another."""
-    for name, design in DESIGNS.items():
+def cells() -> Iterator[pd.DataFrame]:
+    """Yield the rows of one design, loss and interval after another."""
+    for (name, design), interval in product(DESIGNS.items(), ("profile", "bootstrap")):
         for loss in (LOG_SQUARES, huber(design.delta)):
-            for interval in ("profile", "resample"):
-                seeds = range(SEED, SEED + SIMULATIONS)
-                tasks = (joblib.delayed(covered)(design, loss, interval, seed) for seed in seeds)
-                shares = np.mean(joblib.Parallel(n_jobs=2)(tasks), axis=0)
-                for parameter, share in zip(design.true, shares, strict=True):
-                    yield {
-                        "design": name,
-                        "law": design.law,
-                        "rows": len(design.rows),
-                        "groups": design.rows.group.nunique(),
-                        "loss": "squares" if loss.delta is None else "huber",
-                        "delta": loss.delta,
-                        "interval": interval,
-                        "draws": DRAWS if interval == "resample" else None,
-                        "parameter": parameter,
-                        "true_value": design.true[parameter],
-                        "simulations": SIMULATIONS,
-                        "seed": SEED,
-                        "coverage": round(float(share), 4),
-                        "standard_error": round(float(np.sqrt(share * (1 - share) / SIMULATIONS)), 4),
-                    }
+            seeds = range(SEED, SEED + SIMULATIONS)
+            tasks = (joblib.delayed(covered)(design, loss, interval, seed) for seed in seeds)
+            shares = np.mean(joblib.Parallel(n_jobs=-1)(tasks), axis=0)
+            yield pd.DataFrame({"parameter": list(design.true), "coverage": shares.round(4)}).assign(
+                design=name,
+                law=design.law,
+                rows=len(design.rows),
+                groups=design.rows.group.nunique(),
+                loss="squares" if loss.delta is None else "huber",
+                delta=loss.delta,
+                interval=interval,
+                simulations=SIMULATIONS,
+            )
 
 
 def main() -> None:
-    """Write the table, and print the lines as they come."""
-    path = Path(__file__).with_name("coverage.csv")
-    for number, line in enumerate(cells()):
-        pd.DataFrame([line]).to_csv(path, index=False, mode="a" if number else "w", header=not number)
-        print(*line.values(), flush=True)
+    """Print the rows as they come, and write the table."""
+    found = []
+    for rows in cells():
+        print(rows[["design", "loss", "interval", "parameter", "coverage"]].to_string(header=False), flush=True)
+        found.append(rows)
+    keys = ["design", "law", "rows", "groups", "loss", "delta", "interval", "parameter", "simulations", "coverage"]
+    pd.concat(found)[keys].to_csv(Path(__file__).with_name("coverage.csv"), index=False)
 
 
 if __name__ == "__main__":
