@@ -32,7 +32,7 @@ from moelaws.laws import LAWS
 HERE = Path(__file__).parent
 DELTA = 1e-3
 OUTLIERS = 5
-PATIENCE = 180.0  # seconds for all starts; what would take longer is extrapolated from a sample
+PATIENCE = 600.0  # seconds for all starts; what would take longer is extrapolated from a sample
 SAMPLE = 100
 REPLICATES = 1000
 

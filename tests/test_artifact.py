@@ -85,9 +85,10 @@ def test_nothing_is_left_of_a_save_that_fails(tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
+    fitted = fit(Dense(), ROWS)
     monkeypatch.setattr(artifact.np, "save", full)
     with pytest.raises(InputError, match=r"the folder cannot be written .No space left on device"):
-        artifact.save(fit(Dense(), ROWS), tmp_path / "kept", np.zeros((2, 5)))
+        artifact.save(fitted, tmp_path / "kept", uncertainty.refits(fitted, draws=2))
     assert list(tmp_path.iterdir()) == []
 
 
