@@ -311,6 +311,47 @@ class Tian2025(ActivationLaw):
         return np.stack([np.ones_like(log_g), log_c, log_g**2, log_g], axis=-1)
 
 
+class SeparableLaw(ActivationLaw):
+    r"""The product of the one-factor laws: :math:`\ln EL = a_A \ln\hat A + b_G \log G (\log G + c_G) + a_C \ln C + k`.
+
+    Not printed in the paper. It lets no factor change another's effect, and is what the joint law
+    has to beat. The logarithm of G is to base two.
+
+    Examples
+    --------
+    Ten times the compute changes the leverage of every design by the same factor:
+
+    >>> law = SeparableLaw()
+    >>> theta = law.theta({"a_A": -0.4, "b_G": -0.03, "bc_G": 0.2, "a_C": 0.08, "k": -4, "A_start": 0.02, "A_max": 9})
+    >>> designs = {"activation_ratio": [0.5, 0.03], "granularity": [2, 12]}
+    >>> early, late = (law.predict(theta, designs | {"flops": [flops, flops]}) for flops in (1e20, 1e21))
+    >>> (late / early).round(3).tolist()
+    [1.202, 1.202]
+    """
+
+    name = "tian2025_separable"
+    columns = ("activation_ratio", "granularity", "flops")
+    linear = (
+        Parameter("a_A", "exponent of the activation ratio", "1"),
+        Parameter("b_G", "coefficient of the squared logarithm of granularity", "1"),
+        Parameter("bc_G", "coefficient of the logarithm of granularity, b_G times c_G", "1"),
+        Parameter("a_C", "exponent of compute", "1"),
+        Parameter("k", "logarithm of leverage at full activation, granularity one and one FLOP", "1"),
+    )
+
+    def terms(self, shape: Floats, table: Columns) -> Floats:
+        """Return the logarithm of the saturated ratio, the terms of granularity, and those of compute."""
+        log_g, log_c = _log(table, "granularity", 2), _log(table, "flops")
+        others = np.stack([log_g**2, log_g, log_c, np.ones_like(log_c)], axis=-1)
+        others = np.broadcast_to(others, (*shape.shape[:-1], *others.shape))
+        return np.concatenate([super().terms(shape, table), others], axis=-1)
+
+    def slopes(self, shape: Floats, table: Columns) -> Floats:
+        """Return the derivative of the terms with respect to A_start and A_max."""
+        slopes = super().slopes(shape, table)
+        return np.concatenate([slopes, np.zeros((len(slopes), 4, 2))], axis=1)
+
+
 def _named(is_other: bool, **bases: float) -> str:
     """Check bases of logarithms, and return what tells a law with other ones from the registered law."""
     for name, base in bases.items():
