@@ -1,26 +1,26 @@
 r"""Efficiency leverage of mixture-of-experts models: Tian et al. (2025), "Towards Greater Leverage".
 
-========================= ==================== =============================================================
-paper                     here                 meaning, unit and convention
-========================= ==================== =============================================================
-:math:`EL`                ``leverage``         training compute of the best dense model over that of the MoE
-                                               at equal loss
-:math:`A`                 ``activation_ratio`` activated over all routed experts; the paper's definition
-                                               counts shared experts too, its law does not
-:math:`\hat A`            saturated            activation ratio, bounded at both ends
-:math:`G`                 ``granularity``      2 d_model / d_expert
-:math:`C`                 ``flops``            training compute of the MoE, FLOP, without the output layer
-:math:`M`                 ``flops_per_token``  training FLOP of one token; C = M D
-:math:`D`                 ``n_tokens``         training tokens
-:math:`E, E_a, E_s`       ``n_routed``,        routed, activated and shared experts in a layer
-                          ``top_k``,
-                          ``n_shared``
-:math:`a, d, \gamma`,     ``a`` …              coefficients of the joint law, for the logarithm of G to base
-:math:`\beta`                                  two and of C to base ten (the paper does not name the bases)
-:math:`A_{start}`         ``A_start``          activation below which fewer active experts gain nothing more
-:math:`A_{max}`           ``A_max``            activation above which more active experts lose nothing more
-:math:`\eta, B`           learning rate, batch best peak learning rate, and batch in tokens
-========================= ==================== =============================================================
+=========================== ==================== ====================================================================
+paper                       here                 meaning, unit and convention
+=========================== ==================== ====================================================================
+:math:`EL`                  ``leverage``         training compute of the best dense model over that of the MoE at
+                                                 equal loss
+:math:`A`                   ``activation_ratio`` activated over all routed experts; the paper's definition counts
+                                                 shared experts too, its law does not
+:math:`\hat A`              saturated            activation ratio, bounded at both ends
+:math:`G`                   ``granularity``      2 d_model / d_expert
+:math:`C`                   ``flops``            training compute of the MoE, FLOP, without the output layer
+:math:`M`                   ``flops_per_token``  training FLOP of one token; C = M D
+:math:`D`                   ``n_tokens``         training tokens
+:math:`E`                   ``n_routed``         routed experts in a layer
+:math:`E_a`                 ``top_k``            routed experts that a token activates
+:math:`E_s`                 ``n_shared``         shared experts in a layer
+:math:`a, d, \gamma, \beta` ``a`` …              coefficients of the joint law, for the logarithm of G to base two
+                                                 and of C to base ten (the paper does not name the bases)
+:math:`A_{start}`           ``A_start``          activation below which fewer active experts gain nothing more
+:math:`A_{max}`             ``A_max``            activation above which more active experts lose nothing more
+:math:`\eta, B`             learning rate, batch best peak learning rate, and batch in tokens
+=========================== ==================== ====================================================================
 
 References
 ----------
