@@ -39,7 +39,7 @@ def result(source, names):
     if not isinstance(last, ast.Expr):
         exec(compile(ast.Module([last], []), "cell", "exec"), names)
         return None
-    return repr(eval(compile(ast.Expression(last.value), "cell", "eval"), names))
+    return eval(compile(ast.Expression(last.value), "cell", "eval"), names)._repr_html_()
 
 
 def shown():
@@ -50,7 +50,7 @@ def shown():
 
 
 def stored():
-    return [the_cell(text).outputs[-1]["data"]["text/plain"] for text in SHOWN]
+    return [the_cell(text).outputs[-1]["data"]["text/html"] for text in SHOWN]
 
 
 def one_digit_more(text):
