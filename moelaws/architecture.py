@@ -4,9 +4,11 @@ Counted are weight matrices, embeddings and norms; biases, which are a few in a 
 are not. Work is in FLOP of a forward pass, two for each multiply-add.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import pandas as pd
 
 from moelaws import data
 from moelaws.errors import InputError
@@ -30,7 +32,16 @@ class GroupedAttention:
 
     def weights(self, d_model: int) -> int:
         """Weights of one layer's projections."""
+        return self.matrices(d_model)
+
+    def matrices(self, d_model: int) -> int:
+        """Weights of one layer's projections that a token is multiplied with: all of them."""
         return 2 * d_model * self.head_dim * (self.n_heads + self.n_kv_heads)
+
+    @property
+    def score_flops(self) -> int:
+        """FLOP between two tokens in a layer: query times key, and score times value."""
+        return 4 * self.n_heads * self.head_dim
 
     @property
     def kv_elements(self) -> int:
@@ -61,11 +72,20 @@ class LatentAttention:
 
     def weights(self, d_model: int) -> int:
         """Weights of one layer's projections, with the norms of the compressed vectors."""
+        return self.matrices(d_model) + self.q_rank + self.kv_rank
+
+    def matrices(self, d_model: int) -> int:
+        """Weights of one layer's projections that a token is multiplied with: all but the norms."""
         query = self.n_heads * (self.rope_dim + self.nope_dim)
-        to_query = d_model * self.q_rank + self.q_rank * query + self.q_rank if self.q_rank else d_model * query
-        to_cache = d_model * (self.kv_rank + self.rope_dim) + self.kv_rank
+        to_query = d_model * self.q_rank + self.q_rank * query if self.q_rank else d_model * query
+        to_cache = d_model * (self.kv_rank + self.rope_dim)
         from_cache = self.kv_rank * self.n_heads * (self.nope_dim + self.v_dim)
         return to_query + to_cache + from_cache + self.n_heads * self.v_dim * d_model
+
+    @property
+    def score_flops(self) -> int:
+        """FLOP between two tokens in a layer: query times key, and score times value, with full heads."""
+        return 2 * self.n_heads * (self.rope_dim + self.nope_dim + self.v_dim)
 
     @property
     def kv_elements(self) -> int:
@@ -135,7 +155,7 @@ class Architecture:
     @property
     def n_total(self) -> int:
         """Every parameter."""
-        return self._always + (0 if self.tied else self.n_embedding) + self._experts(self.n_routed)
+        return self.n_body + self.n_embedding * (1 if self.tied else 2)
 
     @property
     def n_active(self) -> int:
@@ -143,7 +163,70 @@ class Architecture:
 
         The output layer counts, also where it shares the input embedding's matrix.
         """
+        return self.n_body_active + self.n_embedding
+
+    @property
+    def n_body(self) -> int:
+        """Parameters without input embedding and output layer."""
+        return self._always + self._experts(self.n_routed)
+
+    @property
+    def n_body_active(self) -> int:
+        """Parameters used for one token, without input embedding and output layer."""
         return self._always + self._experts(self.top_k)
+
+    @property
+    def router_weights(self) -> int:
+        """Parameters of the routers of all layers."""
+        return self.n_moe_layers * self.d_model * self.n_routed
+
+    def forward_flops(
+        self, seq_len: int, *, causal: bool = False, output_layer: bool = True, router: bool = True
+    ) -> int:
+        """Forward FLOP of one token in a sequence, with attention scores.
+
+        Parameters
+        ----------
+        seq_len : int
+            Tokens of the sequence.
+        causal : bool
+            Whether a token's scores with later tokens are left out. They are counted by default,
+            as many papers do.
+        output_layer, router : bool
+            Whether these are counted; they are by default.
+
+        Returns
+        -------
+        int
+            FLOP, averaged over the tokens of the sequence. Norms, softmax and the like are not counted.
+
+        Raises
+        ------
+        InputError
+            If `seq_len` is not positive.
+        """
+        if seq_len < 1:
+            raise InputError(f"Parameter seq_len has the value {seq_len}; at least one token is expected.")
+        weights = self.n_layers * self.attention.matrices(self.d_model) + self._dense
+        weights += self._experts(self.n_shared + self.top_k)
+        weights += self.n_embedding * output_layer + self.router_weights * router
+        twice_others = seq_len + 1 if causal else 2 * seq_len
+        return 2 * weights + self.n_layers * self.attention.score_flops * twice_others // 2
+
+    def training_flops(
+        self, seq_len: int, *, causal: bool = False, output_layer: bool = True, router: bool = True
+    ) -> int:
+        """Training FLOP of one token in a sequence: three times :meth:`forward_flops`, with its parameters.
+
+        Examples
+        --------
+        Tian et al. (2025) label the fourth size of their Figure 5a with 1.1e9 FLOP for each token:
+
+        >>> size = data.load("tian2025/architectures").query("size == 'd'").to_dict("records")[0]
+        >>> f"{from_row(size, vocab=126464).training_flops(4096, output_layer=False, router=False):.1e}"
+        '1.1e+09'
+        """
+        return 3 * self.forward_flops(seq_len, causal=causal, output_layer=output_layer, router=router)
 
     @property
     def flops_per_token(self) -> int:
@@ -157,11 +240,13 @@ class Architecture:
 
     @property
     def _always(self) -> int:
-        """Parameters that every token uses: attention, routers, dense and shared widths, norms, output layer."""
+        """Parameters that every token uses: attention, norms, routers, dense and shared widths."""
         norms = (2 * self.n_layers + 1) * self.d_model
-        dense = 3 * self.n_dense_layers * self.d_model * self.d_dense
-        routers = self.n_moe_layers * self.d_model * self.n_routed
-        return self.attention_weights + norms + dense + routers + self._experts(self.n_shared) + self.n_embedding
+        return self.attention_weights + norms + self.router_weights + self._dense + self._experts(self.n_shared)
+
+    @property
+    def _dense(self) -> int:
+        return 3 * self.n_dense_layers * self.d_model * self.d_dense
 
     def _experts(self, count: int) -> int:
         return self.n_moe_layers * count * self.expert_weights
@@ -199,6 +284,62 @@ def load(model: str) -> Architecture:
         n_dense_layers=row["n_dense_layers"],
         **experts,
     )
+
+
+def from_row(row: Mapping[Hashable, Any], vocab: int) -> Architecture:
+    """Return the architecture of a table's row, with grouped-query attention.
+
+    Parameters
+    ----------
+    row : mapping
+        n_layers, d_model, n_heads and n_kv_heads, and where they are not zero d_dense,
+        n_dense_layers, d_expert, n_routed, n_shared and top_k. A head is as wide as d_model / n_heads.
+        A row without experts has dense layers only.
+    vocab : int
+        Size of the vocabulary, tokens.
+
+    Raises
+    ------
+    InputError
+        If a number that is needed is missing, or d_model is no multiple of n_heads.
+
+    Examples
+    --------
+    The dense model of Tian et al. (2025) is printed as 6.11 billion parameters:
+
+    >>> dense, _ = data.load("tian2025/models").to_dict("records")
+    >>> round(from_row(dense, vocab=126464).n_body / 1e9, 2)
+    6.11
+    """
+    counts = {name: 0 if pd.isna(row.get(name)) else int(row[name]) for name in _COUNTS}
+    if not counts["n_routed"]:
+        counts["n_dense_layers"] = counts["n_layers"]
+    widths = ["d_expert"] * bool(counts["n_routed"]) + ["d_dense"] * bool(counts["n_dense_layers"])
+    for name in ("n_layers", "d_model", "n_heads", "n_kv_heads", *widths):
+        if counts[name] < 1:
+            raise InputError(f"Column '{name}' is empty or zero; an architecture needs it to be at least 1.")
+    heads, kv_heads = counts.pop("n_heads"), counts.pop("n_kv_heads")
+    if counts["d_model"] % heads:
+        raise InputError(
+            f"Column 'd_model' has the value {counts['d_model']}; a multiple of {heads} heads is expected."
+        )
+    return Architecture(
+        vocab=vocab, attention=GroupedAttention(heads, kv_heads, counts["d_model"] // heads), tied=False, **counts
+    )
+
+
+_COUNTS = (
+    "n_layers",
+    "d_model",
+    "n_heads",
+    "n_kv_heads",
+    "d_dense",
+    "n_dense_layers",
+    "d_expert",
+    "n_routed",
+    "n_shared",
+    "top_k",
+)
 
 
 def _attention(row: dict[Hashable, Any]) -> GroupedAttention | LatentAttention:

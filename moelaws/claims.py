@@ -22,8 +22,9 @@ MIME = "application/vnd.moelaws.claims+json"
 VERDICTS = ("agrees", "close", "differs", "cannot")
 """From best to worst; `cannot` stands apart, as no value was computed."""
 
-_COLUMN = re.compile(r"(?P<table>\w+)\.(?P<column>\w+)(?:\[(?P<where>\w+)=(?P<equals>[^\]]+)\])?")
-_NUMBER = re.compile(r"(?P<relation>>=|<=)?\s*(?P<number>[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)")
+_COLUMN = re.compile(r"(?P<table>\w+)\.(?P<column>\w+)(?:±(?P<error>\w+))?(?:\[(?P<where>\w+)=(?P<equals>[^\]]+)\])?")
+_DIGITS = r"\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"
+_NUMBER = re.compile(rf"(?P<relation>>=|<=)?\s*(?P<text>[-+]?{_DIGITS})\s*(?:±\s*(?P<error>{_DIGITS}))?")
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,13 @@ class Printed:
         The number as printed; its last digit is its precision.
     relation : {"", ">=", "<="}
         Empty for a value, otherwise the bound that a computed value has to keep.
+    error : str
+        For a number that was read off a figure, how far off the reading may be.
     """
 
     text: str
     relation: str = ""
+    error: str = ""
 
     @property
     def value(self) -> float:
@@ -59,8 +63,9 @@ class Printed:
         Returns
         -------
         str
-            `agrees` if the value rounds to the printed digits (either way at a tie) or keeps the
-            bound, `close` if it is inside the tolerance, else `differs`.
+            `agrees` if the value rounds to the printed digits (either way at a tie), lies inside
+            the reading error or keeps the bound, `close` if it is inside the tolerance, else
+            `differs`.
 
         Examples
         --------
@@ -70,8 +75,8 @@ class Printed:
         'differs'
         >>> Printed("28").verdict(100 * 2 / 7), Printed("28").verdict(100 * 2 / 7, "1")
         ('differs', 'close')
-        >>> Printed("10", ">=").verdict(12.5)
-        'agrees'
+        >>> Printed("10", ">=").verdict(12.5), Printed("3.21", error="0.03").verdict(3.19)
+        ('agrees', 'agrees')
         """
         if not np.isfinite(computed):
             return "differs"
@@ -79,7 +84,7 @@ class Printed:
         exponent = int(Decimal(self.text).as_tuple().exponent)
         half_digit = 0.5 * 10.0**exponent if not self.relation else 0.0
         slack = 1e-9 * max(1.0, abs(self.value))
-        if excess[self.relation] <= half_digit + slack:
+        if excess[self.relation] <= max(half_digit, float(self.error or 0)) + slack:
             return "agrees"
         allowed = _allowed(tolerance, self.value)
         return "close" if excess[self.relation] <= allowed + slack else "differs"
@@ -142,14 +147,14 @@ class Ledger:
         Examples
         --------
         >>> Ledger("yang2025").printed("yang2025-C26")
-        [Printed(text='45.6', relation='')]
+        [Printed(text='45.6', relation='', error='')]
         """
         values = []
         for part in filter(None, map(str.strip, self._claim(claim)["values"].split(";"))):
             if number := _NUMBER.fullmatch(part):
-                values.append(Printed(number["number"], number["relation"] or ""))
+                values.append(Printed(**number.groupdict(default="")))
             elif column := _COLUMN.fullmatch(part):
-                values += [Printed(text) for text in self._column(**column.groupdict())]
+                values += self._column(**column.groupdict(default=""))
             else:
                 raise InputError(f"Claim {claim}: '{part}' in column 'values' is neither a number nor 'table.column'.")
         return values
@@ -227,9 +232,11 @@ class Ledger:
             raise InputError(f"There is no claim '{claim}'; those of {self.paper} run from {known[0]} to {known[-1]}.")
         return self._claims[claim]
 
-    def _column(self, table: str, column: str, where: str | None, equals: str) -> list[str]:
+    def _column(self, table: str, column: str, error: str, where: str, equals: str) -> list[Printed]:
         frame = data.printed(f"{self.paper}/{table}")
-        return list(frame[column] if where is None else frame[column][frame[where] == equals])
+        rows = frame[frame[where] == equals] if where else frame
+        errors = rows[error] if error else [""] * len(rows)
+        return [Printed(text, error=given) for text, given in zip(rows[column], errors, strict=True)]
 
     def _decide(self, claim: str, row: dict[str, str], computed: Any, verdict: str, note: str) -> Decision:
         if claim in self._decisions:

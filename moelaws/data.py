@@ -42,8 +42,17 @@ def sets() -> dict[str, dict[str, Any]]:
     dict
         Name of the set → its ``datapackage.yaml`` (title, licenses, sources, resources).
     """
-    paths = sorted(ROOT.glob("data/*/datapackage.yaml"))
-    return {path.parent.name: yaml.safe_load(path.read_text(encoding="utf-8")) for path in paths}
+    return {path.parent.name: _package(path) for path in sorted(ROOT.glob("data/*/datapackage.yaml"))}
+
+
+def _package(path: Path) -> dict[str, Any]:
+    """Read a description; a schema that several sets share stands in a file of its own, named in its place."""
+    package: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for resource in package["resources"]:
+        if isinstance(resource["schema"], str):
+            resource["schema_path"] = resource["schema"]
+            resource["schema"] = yaml.safe_load((path.parent / resource["schema"]).read_text(encoding="utf-8"))
+    return package
 
 
 def tables() -> list[str]:
@@ -176,7 +185,8 @@ def _locate(name: str) -> dict[str, Any]:
     package = sets().get(folder, {"resources": []})
     for resource in package["resources"]:
         if resource["name"] == table:
-            _read.add(ROOT / "data" / folder / "datapackage.yaml")
+            names = "datapackage.yaml", resource.get("schema_path", "datapackage.yaml")
+            _read.update((ROOT / "data" / folder / name).resolve() for name in names)
             return dict(resource)
     raise InputError(f"There is no table '{name}'; the tables are {', '.join(tables())}.")
 

@@ -123,7 +123,7 @@ class StepTime(Law):
     weight_bytes: float = 2.0
     cache_bytes: float = 2.0
 
-    name: ClassVar[str] = "step_time"
+    name = "step_time"
     columns: ClassVar[tuple[str, ...]] = ("concurrency", "tokens_in", "tokens_out", "n_routed", "top_k")
     response: ClassVar[str] = "throughput"
     linear: ClassVar[tuple[Parameter, ...]] = (

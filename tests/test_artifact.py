@@ -20,10 +20,15 @@ ROWS = pd.DataFrame(
         "n_active": np.exp(RNG.uniform(17, 22, 36)),
         "n_tokens": np.exp(RNG.uniform(21, 26, 36)),
         "n_routed": RNG.integers(1, 64, 36),
+        "activation_ratio": 1 / RNG.integers(1, 128, 36),
+        "granularity": RNG.integers(1, 16, 36),
+        "flops": np.exp(RNG.uniform(41, 51, 36)),
     }
 )
+ROWS["leverage"] = ROWS.activation_ratio**-0.4 * (ROWS.flops / 1e20) ** 0.1
 ROWS["loss"] = (1.8 + 480 * ROWS.n_active**-0.35 + 2000 * ROWS.n_tokens**-0.37) * np.exp(0.01 * RNG.normal(size=36))
 POINTS = pd.DataFrame({"n_active": [1e8, 1.234567e11], "n_tokens": [3e9, 7e13], "n_routed": [8, 512]})
+POINTS = POINTS.assign(activation_ratio=[0.3, 1 / 300], granularity=[3.7, 40], flops=[2e19, 3.3e25])
 
 
 @pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)

@@ -67,6 +67,45 @@ def test_checksum_of_throughputs():
     assert sums.to_dict() == SUMS
 
 
+# Hidden size, experts' width, routed, active and shared experts, batch; over each table of Tian et al. (2025).
+CONFIGURATIONS = {
+    7: [36864, 36352, 3060, 96, 48, 17128],
+    8: [27648, 10940, 9216, 288, 144, 12846],
+    9: [27648, 6912, 9216, 258, 175, 12846],
+    10: [18432, 18432, 1536, 48, 24, 8564],
+    11: [24024, 20644, 1920, 60, 30, 10400],
+}
+LEVERAGES = {"5b": 83.87, "6b": 90.58, "7b": 101.34, "8a": 87.178, "8b": 76.922, "8c": 78.736}
+
+
+def test_checksum_of_configurations():
+    rows = data.load("tian2025/architectures")
+    columns = ["d_model", "d_expert", "n_routed", "top_k", "n_shared", "batch"]
+    sums = rows.groupby("table")[columns].sum()
+    assert {table: list(row) for table, row in zip(sums.index, sums.to_numpy(), strict=True)} == CONFIGURATIONS
+    assert rows.groupby("table").n_kv_heads.sum().to_dict() == {7: 144, 8: 0, 9: 0, 10: 0, 11: 90}
+    assert (rows.d_dense.sum(), rows.n_dense_layers.sum(), rows.n_layers.sum()) == (72704, 36, 3390)
+    assert rows.learning_rate.sum() == pytest.approx(0.2963)
+    assert rows.flops.sum() == pytest.approx(24 * 8.88e20)
+
+
+def test_checksum_of_readings():
+    leverages, losses = data.load("tian2025/leverage"), data.load("tian2025/loss_curves")
+    assert leverages.groupby("figure").leverage.sum().to_dict() == pytest.approx(LEVERAGES, abs=1e-6)
+    assert leverages.activation_ratio.to_numpy() == pytest.approx((leverages.top_k / leverages.n_routed).to_numpy())
+    assert losses.loss.sum() == pytest.approx(91.765, abs=1e-6)
+
+
+def test_checksum_of_scores():
+    """The printed averages vouch for the 34 scores of both models, as far as they are rounded or cut."""
+    table = data.load("tian2025/benchmarks")
+    scores, averages = table[table.kind == "score"], table[table.kind == "group average"].set_index("group")
+    assert len(scores) == 34
+    means = scores.groupby("group")[["dense", "moe"]].mean().loc[averages.index]
+    assert (means - averages[["dense", "moe"]]).abs().to_numpy().max() < 0.1
+    assert scores[["dense", "moe"]].sum().tolist() == pytest.approx([1496.9, 1548.5])
+
+
 def write(tmp_path, text):
     path = tmp_path / "mine.csv"
     path.write_text(text, encoding="utf-8")
@@ -131,3 +170,9 @@ def test_optional_cells_may_be_empty():
 def test_files_read_are_remembered():
     data.load("yang2025/io_lengths")
     assert data.ROOT / "data" / "yang2025" / "io_lengths.csv" in data.files_read()
+
+
+def test_all_claims_have_one_schema_and_it_is_remembered():
+    data.load("fitting/claims")
+    assert data.columns("fitting/claims") == data.columns("yang2025/claims")
+    assert data.ROOT / "data" / "claims.schema.yaml" in data.files_read()

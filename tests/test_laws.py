@@ -13,8 +13,18 @@ from moelaws.search import screen, second_opinion
 each_law = pytest.mark.parametrize("law", LAWS.values(), ids=list(LAWS))
 
 # What runs have in each column. A new law whose columns are not here says so by a KeyError.
-RANGES = {"n_active": (2e7, 2e10), "n_total": (2e7, 2e11), "n_tokens": (1e9, 1e12), "n_routed": (1, 512)}
+RANGES = {
+    "n_active": (2e7, 2e10),
+    "n_total": (2e7, 2e11),
+    "n_tokens": (1e9, 1e12),
+    "n_routed": (1, 512),
+    "activation_ratio": (0.005, 1),
+    "granularity": (1, 32),
+    "flops": (1e18, 1e24),
+}
 WHOLE = {"n_routed"}
+# Shares have no unit. Granularity has one in effect: some papers define it as twice what others do.
+SHARES = {"activation_ratio", "leverage"}
 
 
 def rows_of(law, count=60, seed=0):
@@ -108,7 +118,7 @@ def test_order_of_rows_does_not_matter(law, seed):
 
 def scales_of(law):
     """Columns that are amounts, so that another unit must not matter; experts are counted from one."""
-    return [name for name in (*law.columns, law.response) if name not in WHOLE]
+    return [name for name in (*law.columns, law.response) if name not in WHOLE | SHARES]
 
 
 @each_law

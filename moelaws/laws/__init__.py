@@ -8,6 +8,7 @@ from moelaws.laws.base import Law
 from moelaws.laws.clark2022 import Clark2022
 from moelaws.laws.dense import Dense
 from moelaws.laws.routed import Bilinear, FloorProduct, FloorRational, FloorSaturated, FloorSum, PowerProduct
+from moelaws.laws.tian2025 import ActivationLaw, ComputeLaw, GranularityLaw, Tian2025
 
 LAWS: dict[str, Law] = {
     law.name: law
@@ -20,6 +21,10 @@ LAWS: dict[str, Law] = {
         FloorProduct(),
         FloorSaturated(),
         FloorRational(),
+        Tian2025(),
+        ActivationLaw(),
+        GranularityLaw(),
+        ComputeLaw(),
     )
 }
 """Every law of training runs, by name."""

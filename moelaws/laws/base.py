@@ -12,7 +12,9 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from moelaws.errors import InputError
 
 Floats: TypeAlias = NDArray[np.float64]
 Columns: TypeAlias = Mapping[str, Any] | pd.DataFrame
@@ -70,7 +72,7 @@ class Law(ABC):
         Column that it predicts.
     """
 
-    name: ClassVar[str]
+    name: str
     link: ClassVar[Literal["identity", "log"]] = "identity"
     linear: ClassVar[tuple[Parameter, ...]]
     shape: ClassVar[tuple[Parameter, ...]] = ()
@@ -123,3 +125,14 @@ class Law(ABC):
     def theta(self, values: Mapping[str, float]) -> Floats:
         """Return the coefficients for parameter values by name."""
         return np.array([float(parameter.value(values[parameter.name])) for parameter in self.parameters])
+
+
+def positive(**parameters: ArrayLike) -> list[Floats]:
+    """Return parameters as arrays, or refuse the first that is not positive and finite."""
+    arrays = []
+    for name, value in parameters.items():
+        array = np.asarray(value, dtype=float)
+        if not np.all((array > 0) & np.isfinite(array)):
+            raise InputError(f"Parameter {name} has the value {value!r}; a positive number is expected.")
+        arrays.append(array)
+    return arrays

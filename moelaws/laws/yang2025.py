@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from moelaws.errors import InputError
-from moelaws.laws.base import Floats
+from moelaws.laws.base import Floats, positive
 
 
 def glu_traffic(L: ArrayLike, d: ArrayLike, d_i: ArrayLike) -> Floats:
@@ -39,7 +39,7 @@ def glu_traffic(L: ArrayLike, d: ArrayLike, d_i: ArrayLike) -> Floats:
     >>> float(glu_traffic(L=1, d=2048, d_i=1408))
     8657664.0
     """
-    L, d, d_i = _positive(L=L, d=d, d_i=d_i)
+    L, d, d_i = positive(L=L, d=d, d_i=d_i)
     return 3 * d_i * d + 2 * L * (d + d_i)
 
 
@@ -51,7 +51,7 @@ def glu_flops(L: ArrayLike, d: ArrayLike, d_i: ArrayLike) -> Floats:
     >>> float(glu_flops(L=1, d=2048, d_i=1408))
     17301504.0
     """
-    L, d, d_i = _positive(L=L, d=d, d_i=d_i)
+    L, d, d_i = positive(L=L, d=d, d_i=d_i)
     return 6 * L * d_i * d
 
 
@@ -76,7 +76,7 @@ def glu_ceiling(d: ArrayLike, d_i: ArrayLike) -> Floats:
     >>> float(glu_ceiling(d=4096, d_i=14336))
     9557.333333333334
     """
-    d, d_i = _positive(d=d, d_i=d_i)
+    d, d_i = positive(d=d, d_i=d_i)
     return 3 * d * d_i / (d + d_i)
 
 
@@ -92,7 +92,7 @@ def glu_tokens(intensity: ArrayLike, d: ArrayLike, d_i: ArrayLike) -> Floats:
     >>> round(float(glu_tokens(2 * 312e12 / 1.935e12, d=4096, d_i=14336)), 1)
     166.9
     """
-    intensity, d, d_i = _positive(intensity=intensity, d=d, d_i=d_i)
+    intensity, d, d_i = positive(intensity=intensity, d=d, d_i=d_i)
     spare = 6 * d * d_i - 2 * intensity * (d + d_i)
     reached = np.where(spare > 0, spare, np.nan)
     return np.nan_to_num(3 * d * d_i * intensity / reached, nan=np.inf, posinf=np.inf)
@@ -108,7 +108,7 @@ def mlp_traffic(L: ArrayLike, d: ArrayLike, d_i: ArrayLike) -> Floats:
     >>> float(mlp_traffic(L=1, d=2048, d_i=8192))
     33566720.0
     """
-    L, d, d_i = _positive(L=L, d=d, d_i=d_i)
+    L, d, d_i = positive(L=L, d=d, d_i=d_i)
     return 2 * d_i * d + L * (2 * d + d_i)
 
 
@@ -120,7 +120,7 @@ def mlp_flops(L: ArrayLike, d: ArrayLike, d_i: ArrayLike) -> Floats:
     >>> float(mlp_flops(L=1, d=2048, d_i=8192))
     67108864.0
     """
-    L, d, d_i = _positive(L=L, d=d, d_i=d_i)
+    L, d, d_i = positive(L=L, d=d, d_i=d_i)
     return 4 * L * d_i * d
 
 
@@ -158,7 +158,7 @@ def distinct_experts(n_e: ArrayLike, n_a: ArrayLike, L: ArrayLike) -> Floats:
     >>> round(float(distinct_experts(n_e=128, n_a=8, L=16)))
     82
     """
-    n_e, n_a, L = _positive(n_e=n_e, n_a=n_a, L=L)
+    n_e, n_a, L = positive(n_e=n_e, n_a=n_a, L=L)
     if np.any(n_a > n_e):
         raise InputError("Parameter n_a is greater than n_e; a token activates at most as many experts as there are.")
     with np.errstate(divide="ignore"):
@@ -175,7 +175,7 @@ def distinct_experts_per_token(n_e: ArrayLike, n_a: ArrayLike, L: ArrayLike) -> 
     >>> round(float(distinct_experts_per_token(n_e=64, n_a=6, L=16)), 2)
     1.3
     """
-    n_e, n_a, L = _positive(n_e=n_e, n_a=n_a, L=L)
+    n_e, n_a, L = positive(n_e=n_e, n_a=n_a, L=L)
     log_miss = np.log1p(-n_a / n_e)
     return -n_e * log_miss * np.exp(L * log_miss)
 
@@ -190,7 +190,7 @@ def moe_traffic(L: ArrayLike, d: ArrayLike, d_e: ArrayLike, n_e: ArrayLike, n_a:
     >>> round(float(moe_traffic(L=1, d=2048, d_e=1408, n_e=64, n_a=6)))
     51945984
     """
-    L, d, d_e, n_a = _positive(L=L, d=d, d_e=d_e, n_a=n_a)
+    L, d, d_e, n_a = positive(L=L, d=d, d_e=d_e, n_a=n_a)
     return 3 * distinct_experts(n_e, n_a, L) * d_e * d + 2 * L * n_a * (d + d_e)
 
 
@@ -202,7 +202,7 @@ def moe_flops(L: ArrayLike, d: ArrayLike, d_e: ArrayLike, n_a: ArrayLike) -> Flo
     >>> float(moe_flops(L=1, d=2048, d_e=1408, n_a=6))
     103809024.0
     """
-    L, d, d_e, n_a = _positive(L=L, d=d, d_e=d_e, n_a=n_a)
+    L, d, d_e, n_a = positive(L=L, d=d, d_e=d_e, n_a=n_a)
     return 6 * L * n_a * d_e * d
 
 
@@ -225,7 +225,7 @@ def tensor_parallel_traffic(L: ArrayLike, d: ArrayLike, n_d: ArrayLike) -> Float
     >>> float(tensor_parallel_traffic(L=1, d=4096, n_d=8))
     57344.0
     """
-    L, d, n_d = _positive(L=L, d=d, n_d=n_d)
+    L, d, n_d = positive(L=L, d=d, n_d=n_d)
     return 2 * (n_d - 1) * L * d
 
 
@@ -239,7 +239,7 @@ def expert_parallel_traffic(L: ArrayLike, d: ArrayLike, n_a: ArrayLike) -> Float
     >>> float(expert_parallel_traffic(1, 4096, n_a=2) / tensor_parallel_traffic(1, 4096, n_d=8))
     0.2857142857142857
     """
-    L, d, n_a = _positive(L=L, d=d, n_a=n_a)
+    L, d, n_a = positive(L=L, d=d, n_a=n_a)
     return 2 * n_a * L * d
 
 
@@ -279,14 +279,3 @@ def allocation(first: int, peak: int, last: int, peak_layer: int, n_layers: int)
     experts = np.interp(np.arange(1, n_layers + 1), [1, peak_layer, n_layers], [first, peak, last])
     experts[0], experts[-1] = first, last
     return experts
-
-
-def _positive(**parameters: ArrayLike) -> list[Floats]:
-    """Return the parameters as arrays, or refuse the first that is not positive and finite."""
-    arrays = []
-    for name, value in parameters.items():
-        array = np.asarray(value, dtype=float)
-        if not np.all((array > 0) & np.isfinite(array)):
-            raise InputError(f"Parameter {name} has the value {value!r}; a positive number is expected.")
-        arrays.append(array)
-    return arrays
