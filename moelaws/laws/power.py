@@ -36,7 +36,7 @@ class PowerLaw:
 
     >>> batch = PowerLaw(0.0694, 0.3644)
     >>> f"{batch(3e20):.2e} {batch.inverse(4400 * 4096):.2e}"
-    '2.00e+06 1.23e+23'
+    '2.01e+06 1.23e+23'
     """
 
     coefficient: float
