@@ -18,7 +18,7 @@ from moelaws.laws.base import Floats, Law, positive
 from moelaws.laws.dense import Dense
 from moelaws.laws.frontier import Frontier
 from moelaws.table import numbers
-from moelaws.uncertainty import refits
+from moelaws.uncertainty import Refits, refits
 
 _UNREACHED = 1e300
 """Stands for infinity among draws, so that quantiles can be taken."""
@@ -126,6 +126,48 @@ def valley(size: ArrayLike, loss: ArrayLike, nearest: int = 5, noise: float | No
     return Valley(float(np.exp(centre + at)), float(low + slope * at / 2), float(error), scatter, len(chosen))
 
 
+@dataclass(frozen=True)
+class Measured:
+    """Leverage of runs, with what its intervals are made of.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        With the index of the runs: `flops`, `leverage`, `low`, `high` (infinity where no dense model
+        of the law reaches the loss), `dense_flops`, and whether it is `extrapolated`: the loss
+        lies outside those of the dense runs.
+    draws : numpy.ndarray, shape (draws, runs)
+        Leverage by resampled dense runs, with losses drawn within their error. Two measurements
+        of as many dense runs with one seed are paired: their draws are of the same runs.
+    refits : Refits
+        The law fitted to the resampled dense runs.
+    """
+
+    table: pd.DataFrame
+    draws: Floats
+    refits: Refits
+
+    def interval(self, values: Floats, level: float = 0.95) -> Floats:
+        """Return the interval of anything computed from the draws, as :meth:`Refits.interval` gives it."""
+        ends = self.refits.interval(np.minimum(values, _UNREACHED), level)
+        return np.where(ends < _UNREACHED / 1e100, ends, np.inf)
+
+    def exponent(self, level: float = 0.95) -> tuple[float, float, float]:
+        """Return with which power of compute leverage grows from run to run, and the ends of its interval.
+
+        Raises
+        ------
+        InputError
+            If there are fewer than two computes.
+        """
+        log_c = np.log(self.table.flops.to_numpy(dtype=float))
+        if np.ptp(log_c) == 0:
+            raise InputError("All runs have the same compute; at least two computes are expected.")
+        weights = (log_c - log_c.mean()) / np.sum((log_c - log_c.mean()) ** 2)
+        low, high = self.interval(np.log(self.draws) @ weights, level)
+        return float(weights @ np.log(self.table.leverage)), float(low), float(high)
+
+
 def measure(
     dense: pd.DataFrame,
     moe: pd.DataFrame,
@@ -136,7 +178,7 @@ def measure(
     draws: int = 1000,
     seed: int = 0,
     level: float = 0.95,
-) -> pd.DataFrame:
+) -> Measured:
     """Measure the leverage of each mixture-of-experts run over a law fitted to dense runs.
 
     Both tables must count compute in the same way, and measure loss on the same text.
@@ -165,10 +207,8 @@ def measure(
 
     Returns
     -------
-    pandas.DataFrame
-        With the index of `moe`: `leverage`, `low`, `high` (infinity where no dense model of the law
-        reaches the loss), `dense_flops`, and whether it is `extrapolated`: the loss lies outside
-        those of the dense runs.
+    Measured
+        `table` has the leverages and their intervals.
 
     Raises
     ------
@@ -181,7 +221,7 @@ def measure(
     >>> dense = pd.DataFrame({"flops": np.geomspace(1e18, 1e22, 9)})
     >>> dense["loss"] = 1.5 + 60 * dense.flops**-0.09
     >>> moe = pd.DataFrame({"flops": [1e19], "loss": 1.5 + 60 * 4e19**-0.09})
-    >>> round(float(measure(dense, moe, draws=20).leverage[0]), 3)
+    >>> round(float(measure(dense, moe, draws=20).table.leverage[0]), 3)
     4.0
     """
     law = Frontier() if law is None else law
@@ -197,16 +237,16 @@ def measure(
     noise = np.random.default_rng(seed).normal(size=(draws, len(moe))) * np.asarray(error, dtype=float)
     needed = _dense_flops(law, fitted.coefficients, rows["loss"], n_tokens)
     spread = _dense_flops(law, theta, rows["loss"] + noise, n_tokens) / rows["flops"]
-    ends = drawn.interval(np.minimum(spread, _UNREACHED), level)
-    low, high = np.where(ends < _UNREACHED / 1e100, ends, np.inf)
     columns = {
+        "flops": rows["flops"],
         "leverage": needed / rows["flops"],
-        "low": low,
-        "high": high,
+        **dict.fromkeys(("low", "high"), np.nan),
         "dense_flops": needed,
         "extrapolated": (rows["loss"] < observed.min()) | (rows["loss"] > observed.max()),
     }
-    return pd.DataFrame(columns, index=moe.index)
+    measured = Measured(pd.DataFrame(columns, index=moe.index), spread, drawn)
+    measured.table["low"], measured.table["high"] = measured.interval(spread, level)
+    return measured
 
 
 def _dense_flops(law: Law, theta: Floats, loss: Floats, n_tokens: Floats | None) -> Floats:
