@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from moelaws.errors import InputError
-from moelaws.fit import LOG_SQUARES, Loss, fit
+from moelaws.fit import fit
 from moelaws.laws.base import Floats, Law, positive
 from moelaws.laws.dense import Dense
 from moelaws.laws.frontier import Frontier
@@ -174,36 +174,25 @@ def measure(
     law: Law | None = None,
     same_tokens: bool = False,
     error: ArrayLike | None = None,
-    loss: Loss = LOG_SQUARES,
     draws: int = 1000,
     seed: int = 0,
-    level: float = 0.95,
 ) -> Measured:
     """Measure the leverage of each mixture-of-experts run over a law fitted to dense runs.
 
-    Both tables must count compute in the same way, and measure loss on the same text.
+    The law is fitted by squares of log errors, and again to resampled dense runs.
 
     Parameters
     ----------
     dense : pandas.DataFrame
         Dense runs with the columns of `law` and `loss`: for the law of the frontier the best run of
         each budget, for the law of size and tokens runs of any size and length.
-    moe : pandas.DataFrame
-        Runs with columns `flops` and `loss`, and `n_tokens` if `same_tokens`.
+    moe, same_tokens, error
+        As in :func:`over`.
     law : Frontier or Dense, optional
         The law of the dense runs: of compute (default), or of size and tokens, for which compute
         is 6 N D and the dense model gets the best size and tokens.
-    same_tokens : bool
-        Whether the dense model sees as many tokens as the run, and only its size is free; for the
-        law of size and tokens.
-    error : array_like, optional
-        Standard error of each loss in `moe`; by default the scatter of the dense runs about their law.
-    loss : Loss
-        What the fit minimises.
     draws, seed : int
-        Resampled tables of dense runs, each with losses of `moe` drawn within their error.
-    level : float
-        Coverage of the intervals.
+        Resampled tables of dense runs.
 
     Returns
     -------
@@ -213,8 +202,7 @@ def measure(
     Raises
     ------
     InputError
-        If a column is missing or not positive, there are fewer dense runs than parameters of the
-        law, or `same_tokens` is asked of a law without tokens.
+        As :func:`over`, or if there are fewer dense runs than parameters of the law.
 
     Examples
     --------
@@ -224,18 +212,54 @@ def measure(
     >>> round(float(measure(dense, moe, draws=20).table.leverage[0]), 3)
     4.0
     """
-    law = Frontier() if law is None else law
+    fitted = fit(Frontier() if law is None else law, dense)
+    return over(refits(fitted, draws=draws, seed=seed), moe, same_tokens, error, seed)
+
+
+def over(
+    dense: Refits,
+    moe: pd.DataFrame,
+    same_tokens: bool = False,
+    error: ArrayLike | None = None,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Measured:
+    """Measure leverage over a law of dense runs that was fitted, and refitted, before.
+
+    Both kinds of runs must have compute counted in the same way, and losses on the same text.
+
+    Parameters
+    ----------
+    dense : Refits
+        The law of frontier or of size and tokens, fitted to resampled dense runs.
+    moe : pandas.DataFrame
+        Runs with columns `flops` and `loss`, and `n_tokens` if `same_tokens`.
+    same_tokens : bool
+        Whether the dense model sees as many tokens as the run, and only its size is free; for the
+        law of size and tokens.
+    error : array_like, optional
+        Standard error of each loss in `moe`; by default the scatter of the dense runs about their law.
+    seed : int
+        Seed of the losses that are drawn within their error.
+    level : float
+        Coverage of the intervals.
+
+    Raises
+    ------
+    InputError
+        If a column is missing or not positive, or the law gives no dense compute, or none with the
+        same tokens.
+    """
     rows = {name: numbers(moe, name, "The table of MoE runs") for name in ("flops", "loss")}
     n_tokens = numbers(moe, "n_tokens", "The table of MoE runs") if same_tokens else None
-    fitted = fit(law, dense, loss)
-    drawn = refits(fitted, draws=draws, seed=seed)
-    theta = np.array([fitted.problem.theta(free) for free in drawn.coefficients])
-    observed = law.observed(fitted.table)
+    law, table = dense.fit.law, dense.fit.table
+    theta = np.array([dense.fit.problem.theta(free) for free in dense.coefficients])
+    observed = law.observed(table)
     if error is None:
-        rest = fitted.predict(fitted.table) - observed
-        error = np.sqrt(rest @ rest / max(len(rest) - len(fitted.free), 1))
-    noise = np.random.default_rng(seed).normal(size=(draws, len(moe))) * np.asarray(error, dtype=float)
-    needed = _dense_flops(law, fitted.coefficients, rows["loss"], n_tokens)
+        rest = dense.fit.predict(table) - observed
+        error = np.sqrt(rest @ rest / max(len(rest) - len(dense.fit.free), 1))
+    noise = np.random.default_rng(seed).normal(size=(len(theta), len(moe))) * np.asarray(error, dtype=float)
+    needed = _dense_flops(law, dense.fit.coefficients, rows["loss"], n_tokens)
     spread = _dense_flops(law, theta, rows["loss"] + noise, n_tokens) / rows["flops"]
     columns = {
         "flops": rows["flops"],
@@ -244,7 +268,7 @@ def measure(
         "dense_flops": needed,
         "extrapolated": (rows["loss"] < observed.min()) | (rows["loss"] > observed.max()),
     }
-    measured = Measured(pd.DataFrame(columns, index=moe.index), spread, drawn)
+    measured = Measured(pd.DataFrame(columns, index=moe.index), spread, dense)
     measured.table["low"], measured.table["high"] = measured.interval(spread, level)
     return measured
 

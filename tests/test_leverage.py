@@ -5,9 +5,11 @@ import pandas as pd
 import pytest
 
 from moelaws.errors import InputError
+from moelaws.fit import fit
 from moelaws.laws import LAWS
 from moelaws.laws.dense import BESIROGLU
-from moelaws.leverage import interpolated, measure, valley
+from moelaws.leverage import interpolated, measure, over, valley
+from moelaws.uncertainty import refits
 
 FLOOR, SIZE, ALPHA = 0.5, 35.0, 0.096
 
@@ -165,6 +167,13 @@ def test_two_ways_of_counting_are_paired():
     np.testing.assert_allclose(one.interval(one.draws / two.draws), 2)
 
 
+def test_refits_made_before_give_the_same():
+    dense, sparse = frontier(), moe(4)
+    dense.loss *= np.exp(0.002 * np.random.default_rng(7).normal(size=len(dense)))
+    before = over(refits(fit(LAWS["frontier"], dense), draws=20, seed=2), sparse, seed=2)
+    pd.testing.assert_frame_equal(before.table, measure(dense, sparse, draws=20, seed=2).table)
+
+
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
@@ -178,6 +187,11 @@ def test_two_ways_of_counting_are_paired():
         (lambda: measure(frontier().head(2), moe(2)), "has 2 rows; at least 3"),
         (lambda: measure(frontier(), moe(2).assign(n_tokens=1e9), same_tokens=True), "with the same tokens"),
         (lambda: measure(of_two_terms(), moe(2), LAWS["dense"], same_tokens=True), "no column 'n_tokens'"),
+        (lambda: measure(frontier(), moe(2), LAWS["tian2025_compute"]), "no column 'leverage'"),
+        (
+            lambda: measure(frontier().assign(leverage=2.0), moe(2), LAWS["tian2025_compute"], draws=2),
+            "'frontier' or 'dense' is expected",
+        ),
     ],
 )
 def test_bad_input_is_refused(call, sentence):
