@@ -15,6 +15,7 @@ from moelaws.laws.base import Floats
 from moelaws.problem import Problem
 
 
+@np.errstate(over="ignore", invalid="ignore")  # a trial step may leave what a float holds, and is then refused
 def polish(problem: Problem, start: Floats, tolerance: float = 1e-15) -> Floats:
     """Minimise from a start; the result is never worse than the start.
 
@@ -71,7 +72,7 @@ def polish(problem: Problem, start: Floats, tolerance: float = 1e-15) -> Floats:
         if moved:
             ratio = (objective - objective_there) / max(gain, 1e-300)
             free, errors, objective = trial, errors_there, objective_there
-            damping, growth = max(damping * max(1 / 10, 1 - (2 * min(ratio, 2.0) - 1) ** 3), 1e-15), 2.0
+            damping, growth = max(damping * max(1 / 10, 1 - (2 * min(ratio, 2.0) - 1) ** 3), 1e-12), 2.0
         else:
             damping, growth = damping * growth, growth * 2
     return free

@@ -160,16 +160,7 @@ def test_claims_files_are_consistent(paper):
             float(row["tolerance"].removesuffix("%"))
 
 
-WITHOUT_CHAPTER = {"tian2025"}
-
-
-@pytest.mark.parametrize(
-    "paper",
-    [
-        pytest.param(paper, marks=[pytest.mark.xfail(reason="no chapter yet")] * (paper in WITHOUT_CHAPTER))
-        for paper in claims.papers()
-    ],
-)
+@pytest.mark.parametrize("paper", claims.papers())
 def test_every_claim_has_a_stored_verdict(paper):
     stored = claims.stored(paper)
     assert [row["id"] for row in stored] == data.load(f"{paper}/claims").id.tolist()

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from moelaws import uncertainty
+from moelaws import data, uncertainty
 from moelaws.fit import LOG_SQUARES, fit, huber
 from moelaws.laws import LAWS
 from moelaws.laws.dense import BESIROGLU
@@ -77,3 +77,13 @@ def test_profile_follows_a_curved_valley():
     for name in ("A", "alpha", "beta"):
         below, above = (fit(law, result.table, hold={name: end}).objective for end in ends[name])
         assert result.objective < below == pytest.approx(above, rel=1e-6)
+
+
+def test_the_long_version_is_stored_for_all_of_its_designs():
+    """Each design with both losses and both intervals; and where rows are independent, no interval is far off."""
+    stored = data.load("coverage/coverage")
+    cells = stored.groupby("design").apply(lambda rows: set(zip(rows.loss, rows.interval, strict=True)))
+    assert len(cells) == 7
+    assert all(len(kinds) == 4 for kinds in cells)
+    independent = stored[stored.groups == stored.rows]
+    assert independent.coverage.between(0.9, 0.995).all()

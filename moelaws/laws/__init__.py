@@ -9,7 +9,7 @@ from moelaws.laws.clark2022 import Clark2022
 from moelaws.laws.dense import Dense
 from moelaws.laws.frontier import Frontier
 from moelaws.laws.routed import Bilinear, FloorProduct, FloorRational, FloorSaturated, FloorSum, PowerProduct
-from moelaws.laws.tian2025 import ActivationLaw, ComputeLaw, GranularityLaw, Tian2025
+from moelaws.laws.tian2025 import ActivationLaw, ComputeLaw, GranularityLaw, SeparableLaw, Tian2025
 
 LAWS: dict[str, Law] = {
     law.name: law
@@ -27,6 +27,7 @@ LAWS: dict[str, Law] = {
         ActivationLaw(),
         GranularityLaw(),
         ComputeLaw(),
+        SeparableLaw(),
     )
 }
 """Every law of training runs, by name."""

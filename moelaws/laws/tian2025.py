@@ -1,26 +1,26 @@
 r"""Efficiency leverage of mixture-of-experts models: Tian et al. (2025), "Towards Greater Leverage".
 
-========================= ==================== =============================================================
-paper                     here                 meaning, unit and convention
-========================= ==================== =============================================================
-:math:`EL`                ``leverage``         training compute of the best dense model over that of the MoE
-                                               at equal loss
-:math:`A`                 ``activation_ratio`` activated over all routed experts; the paper's definition
-                                               counts shared experts too, its law does not
-:math:`\hat A`            saturated            activation ratio, bounded at both ends
-:math:`G`                 ``granularity``      2 d_model / d_expert
-:math:`C`                 ``flops``            training compute of the MoE, FLOP, without the output layer
-:math:`M`                 ``flops_per_token``  training FLOP of one token; C = M D
-:math:`D`                 ``n_tokens``         training tokens
-:math:`E, E_a, E_s`       ``n_routed``,        routed, activated and shared experts in a layer
-                          ``top_k``,
-                          ``n_shared``
-:math:`a, d, \gamma`,     ``a`` …              coefficients of the joint law, for the logarithm of G to base
-:math:`\beta`                                  two and of C to base ten (the paper does not name the bases)
-:math:`A_{start}`         ``A_start``          activation below which fewer active experts gain nothing more
-:math:`A_{max}`           ``A_max``            activation above which more active experts lose nothing more
-:math:`\eta, B`           learning rate, batch best peak learning rate, and batch in tokens
-========================= ==================== =============================================================
+=========================== ==================== ====================================================================
+paper                       here                 meaning, unit and convention
+=========================== ==================== ====================================================================
+:math:`EL`                  ``leverage``         training compute of the best dense model over that of the MoE at
+                                                 equal loss
+:math:`A`                   ``activation_ratio`` activated over all routed experts; the paper's definition counts
+                                                 shared experts too, its law does not
+:math:`\hat A`              saturated            activation ratio, bounded at both ends
+:math:`G`                   ``granularity``      2 d_model / d_expert
+:math:`C`                   ``flops``            training compute of the MoE, FLOP, without the output layer
+:math:`M`                   ``flops_per_token``  training FLOP of one token; C = M D
+:math:`D`                   ``n_tokens``         training tokens
+:math:`E`                   ``n_routed``         routed experts in a layer
+:math:`E_a`                 ``top_k``            routed experts that a token activates
+:math:`E_s`                 ``n_shared``         shared experts in a layer
+:math:`a, d, \gamma, \beta` ``a`` …              coefficients of the joint law, for the logarithm of G to base two
+                                                 and of C to base ten (the paper does not name the bases)
+:math:`A_{start}`           ``A_start``          activation below which fewer active experts gain nothing more
+:math:`A_{max}`             ``A_max``            activation above which more active experts lose nothing more
+:math:`\eta, B`             learning rate, batch best peak learning rate, and batch in tokens
+=========================== ==================== ====================================================================
 
 References
 ----------
@@ -309,6 +309,47 @@ class Tian2025(ActivationLaw):
     def _factors(self, table: Columns) -> Floats:
         log_g, log_c = _log(table, "granularity", self.granularity_base), _log(table, "flops", self.flops_base)
         return np.stack([np.ones_like(log_g), log_c, log_g**2, log_g], axis=-1)
+
+
+class SeparableLaw(ActivationLaw):
+    r"""The product of the one-factor laws: :math:`\ln EL = a_A \ln\hat A + b_G \log G (\log G + c_G) + a_C \ln C + k`.
+
+    Not printed in the paper. It lets no factor change another's effect, and is what the joint law
+    has to beat. The logarithm of G is to base two.
+
+    Examples
+    --------
+    Ten times the compute changes the leverage of every design by the same factor:
+
+    >>> law = SeparableLaw()
+    >>> theta = law.theta({"a_A": -0.4, "b_G": -0.03, "bc_G": 0.2, "a_C": 0.08, "k": -4, "A_start": 0.02, "A_max": 9})
+    >>> designs = {"activation_ratio": [0.5, 0.03], "granularity": [2, 12]}
+    >>> early, late = (law.predict(theta, designs | {"flops": [flops, flops]}) for flops in (1e20, 1e21))
+    >>> (late / early).round(3).tolist()
+    [1.202, 1.202]
+    """
+
+    name = "tian2025_separable"
+    columns = ("activation_ratio", "granularity", "flops")
+    linear = (
+        Parameter("a_A", "exponent of the activation ratio", "1"),
+        Parameter("b_G", "coefficient of the squared logarithm of granularity", "1"),
+        Parameter("bc_G", "coefficient of the logarithm of granularity, b_G times c_G", "1"),
+        Parameter("a_C", "exponent of compute", "1"),
+        Parameter("k", "logarithm of leverage at full activation, granularity one and one FLOP", "1"),
+    )
+
+    def terms(self, shape: Floats, table: Columns) -> Floats:
+        """Return the logarithm of the saturated ratio, the terms of granularity, and those of compute."""
+        log_g, log_c = _log(table, "granularity", 2), _log(table, "flops")
+        others = np.stack([log_g**2, log_g, log_c, np.ones_like(log_c)], axis=-1)
+        others = np.broadcast_to(others, (*shape.shape[:-1], *others.shape))
+        return np.concatenate([super().terms(shape, table), others], axis=-1)
+
+    def slopes(self, shape: Floats, table: Columns) -> Floats:
+        """Return the derivative of the terms with respect to A_start and A_max."""
+        slopes = super().slopes(shape, table)
+        return np.concatenate([slopes, np.zeros((len(slopes), 4, 2))], axis=1)
 
 
 def _named(is_other: bool, **bases: float) -> str:
