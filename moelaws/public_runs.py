@@ -15,6 +15,16 @@ import pandas as pd
 CLARK_TOKENS = 130e9
 """Training tokens of each run of Clark et al. (2022)."""
 
+DELPHI_SHAPES = {1e21: (2560, 26), 1e22: (3840, 37), 1e23: (5376, 51)}
+"""Hidden size and layers of Marin's three largest dense runs by compute; the names of the others hold theirs.
+
+They follow from the publishers' rule of shapes, and give the parameters they print (24,963,098,112 for
+the largest) to the last digit.
+"""
+
+STEPLAW_SPARSE_SHAPE = (1408, 16)
+"""Hidden size and layers of all sparse models of Step Law; the first layer is dense."""
+
 BILLION = 1e9
 
 
@@ -225,6 +235,8 @@ def steplaw(moe: pd.DataFrame, dense: pd.DataFrame) -> pd.DataFrame:
             "n_tokens": moe.D,
             "loss": moe["smooth loss"],
             "group": moe.moe_name,
+            "d_model": STEPLAW_SPARSE_SHAPE[0],
+            "n_layers": STEPLAW_SPARSE_SHAPE[1],
             "d_expert": moe.moeh,
             "d_shared": moe.sed,
             "learning_rate": moe.lr,
@@ -242,6 +254,8 @@ def steplaw(moe: pd.DataFrame, dense: pd.DataFrame) -> pd.DataFrame:
             "n_tokens": dense.D,
             "loss": dense["smooth loss"],
             "group": dense.N.astype(str),
+            "d_model": dense.h,
+            "n_layers": dense.numl,
             "learning_rate": dense.lr,
             "batch": dense.bs,
         }
@@ -282,7 +296,9 @@ def marin(
     experts = experts.assign(run=_joined(experts[["variant", "num_experts", "hidden_dim"]]))
     best = best.assign(run=_joined(best[["recipe", "budget_flops"]]))
     ladder = ladder.assign(recipe="fast_track", budget_flops=ladder.total_flops)
+    shapes = _dense_shapes(frontier)
     frontier = frontier.assign(run=frontier.wandb_run, recipe="delphi", bits_per_byte_c4=frontier.paloma_c4_en_bpb)
+    frontier[["hidden_dim", "num_layers"]] = shapes
     tables = {
         "v16_isoflop": v16,
         "may_recipe_isoflop": may,
@@ -294,6 +310,7 @@ def marin(
     rows = pd.concat([frame.assign(table=table) for table, frame in tables.items()], ignore_index=True)
     dense = rows.table == "dense_frontier"
     shape = rows[["recipe", "num_experts", "top_k", "hidden_dim"]]
+    counted = {"dense_frontier": "given, with the output head", "depth_ladder": "given"}
     return rows.assign(
         run=_joined(rows[["table", "run"]]),
         architecture=np.where(dense, "dense", "moe"),
@@ -303,7 +320,7 @@ def marin(
         n_tokens=rows.tokens,
         tokens_convention=np.where(rows.tokens.isna(), "not given", "given"),
         flops=rows.budget_flops,
-        flops_convention=np.where(dense | (rows.table == "depth_ladder"), "given", "given, without the output head"),
+        flops_convention=rows.table.map(counted).fillna("given, without the output head"),
         loss=rows.paloma_macro_loss.where(~dense, rows.bits_per_byte_c4),
         loss_unit=np.where(dense, "bits/byte", "nats/token"),
         loss_set=np.where(dense, "Paloma, C4 (English)", "Paloma, macro average"),
@@ -311,7 +328,18 @@ def marin(
         annealed="unknown",
         d_model=rows.hidden_dim,
         n_layers=rows.num_layers,
+        tokens_per_s=rows.train_tokens_per_s_v5p8,
+        speedup_reported=rows.effective_speedup_reported,
     )
+
+
+def _dense_shapes(frontier: pd.DataFrame) -> list[tuple[int, int]]:
+    """Return hidden size and layers of Marin's dense runs, from their names or their compute."""
+    named = frontier.wandb_run.str.extract(r"-d(?P<width>\d+)-L(?P<depth>\d+)-")
+    return [
+        DELPHI_SHAPES[flops] if pd.isna(width) else (int(width), int(depth))
+        for flops, width, depth in zip(frontier.budget_flops, named.width, named.depth, strict=True)
+    ]
 
 
 def _joined(columns: pd.DataFrame) -> pd.Series:

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from moelaws import data, public_runs, registry
+from moelaws.architecture import Architecture, GroupedAttention
 from moelaws.errors import InputError
 
 ROWS = {
@@ -130,6 +131,37 @@ def test_marin_keeps_its_tables_and_units_apart(load):
     np.testing.assert_allclose(v16.flops, 6 * v16.n_effective * v16.n_tokens)
 
 
+def delphi(d_model, n_layers):
+    """Return the architecture of Marin's dense runs."""
+    heads = d_model // 128
+    return Architecture(n_layers, d_model, 128_256, GroupedAttention(heads, heads, 128), False, 4 * d_model, n_layers)
+
+
+@pytest.mark.parametrize(
+    ("flops", "parameters", "tokens"),
+    [
+        (1e21, 3_383_110_656, 46_256_881_664),
+        (1e22, 9_714_698_752, 160_369_213_440),
+        (1e23, 24_963_098_112, 628_172_521_472),
+    ],
+)
+def test_marins_dense_compute_counts_the_output_head(load, flops, parameters, tokens):
+    """Parameters and tokens as the publishers print them; norms of queries and keys are theirs alone."""
+    runs = load("marin")
+    run = runs[(runs.table == "dense_frontier") & (runs.flops == flops)].iloc[0]
+    model = delphi(int(run.d_model), int(run.n_layers))
+    assert model.n_total + 2 * 128 * model.n_layers == parameters
+    assert model.training_flops(4096) * tokens == pytest.approx(flops, rel=2e-3)
+    assert model.training_flops(4096, output_layer=False) * tokens < 0.98 * flops
+
+
+def test_marins_ablation_has_speeds_and_speedups(load):
+    runs = load("marin")
+    ablation = runs.table == "expert_count_ablation"
+    assert runs.tokens_per_s.notna().equals(ablation)
+    assert runs.speedup_reported.notna().equals(ablation)
+
+
 def test_flame_compute_is_6nd_of_the_published_parameters(load):
     runs = load("flame")
     np.testing.assert_allclose(runs.flops, 6 * runs.n_active * runs.n_tokens, rtol=0.05)
@@ -139,6 +171,16 @@ def test_flame_compute_is_6nd_of_the_published_parameters(load):
 def test_steplaw_has_both_architectures(load):
     runs = load("steplaw")
     assert runs.architecture.value_counts().to_dict() == {"dense": 17, "moe": 16}
+
+
+def test_steplaws_sparse_shape_gives_its_parameters(load):
+    runs = load("steplaw")
+    sparse = runs[runs.architecture == "moe"]
+    body = sparse.n_layers * 4 * sparse.d_model**2 + 3 * sparse.d_model * 3904  # attention, and the dense first layer
+    routed = 3 * sparse.d_model * sparse.d_expert * (sparse.n_layers - 1)
+    shared = 3 * sparse.d_model * sparse.d_shared * (sparse.n_layers - 1)
+    assert (body + shared + sparse.top_k * routed == sparse.n_active).all()
+    assert (body + shared + sparse.n_routed * routed == sparse.n_total).all()
 
 
 def test_external_files_are_remembered(load):

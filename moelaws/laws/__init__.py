@@ -7,6 +7,7 @@ from moelaws.errors import InputError
 from moelaws.laws.base import Law
 from moelaws.laws.clark2022 import Clark2022
 from moelaws.laws.dense import Dense
+from moelaws.laws.frontier import Frontier
 from moelaws.laws.routed import Bilinear, FloorProduct, FloorRational, FloorSaturated, FloorSum, PowerProduct
 from moelaws.laws.tian2025 import ActivationLaw, ComputeLaw, GranularityLaw, SeparableLaw, Tian2025
 
@@ -14,6 +15,7 @@ LAWS: dict[str, Law] = {
     law.name: law
     for law in (
         Dense(),
+        Frontier(),
         Clark2022(),
         PowerProduct(),
         Bilinear(),

@@ -136,3 +136,15 @@ def positive(**parameters: ArrayLike) -> list[Floats]:
             raise InputError(f"Parameter {name} has the value {value!r}; a positive number is expected.")
         arrays.append(array)
     return arrays
+
+
+def inverse_power(size: Floats, excess: Floats, exponent: Floats) -> Floats:
+    """Return x of size times x to the power of minus the exponent = excess; infinity where the excess is not positive.
+
+    Examples
+    --------
+    >>> inverse_power(np.array(8.0), np.array([2.0, 0.0]), np.array(0.5))
+    array([16., inf])
+    """
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return np.where(excess > 0, (size / excess) ** (1 / exponent), np.inf)

@@ -19,8 +19,9 @@ T. Besiroglu et al., arXiv:2404.10102 (2024).
 """
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from moelaws.laws.base import Columns, Floats, Law, Parameter
+from moelaws.laws.base import Columns, Floats, Law, Parameter, inverse_power
 
 HOFFMANN = {"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.34, "beta": 0.28}
 """Coefficients of Hoffmann et al. (2022), Eq. 10."""
@@ -68,3 +69,44 @@ class Dense(Law):
         slopes[:, 1, 0] = -np.log(table["n_active"]) * terms[:, 1]
         slopes[:, 2, 1] = -np.log(table["n_tokens"]) * terms[:, 2]
         return slopes
+
+    def n_active(self, theta: Floats, loss: ArrayLike, n_tokens: ArrayLike) -> Floats:
+        """Return the size of the model that reaches a loss with given tokens; infinity where none does.
+
+        Parameters
+        ----------
+        theta : numpy.ndarray, shape (..., 5)
+            Coefficients in the order of `parameters`; leading axes are kept.
+        loss, n_tokens : array_like
+            Losses and training tokens; the last axis.
+        """
+        floor, size, data, alpha, beta = (theta[..., place, None] for place in range(5))
+        by_data = data * np.asarray(n_tokens, dtype=float) ** -beta
+        return inverse_power(size, np.asarray(loss, dtype=float) - floor - by_data, alpha)
+
+    def cheapest(self, theta: Floats, loss: ArrayLike) -> tuple[Floats, Floats]:
+        r"""Return size and tokens of the model that reaches a loss with the least compute, 6 N D.
+
+        There both terms fall equally fast along a budget: the size term is
+        :math:`\beta/(\alpha+\beta)` of the loss above the floor.
+
+        Parameters
+        ----------
+        theta : numpy.ndarray, shape (..., 5)
+            Coefficients in the order of `parameters`; leading axes are kept.
+        loss : array_like
+            Losses; the last axis. A loss at or below the floor takes an infinite model.
+
+        Examples
+        --------
+        >>> law = Dense()
+        >>> n_active, n_tokens = law.cheapest(law.theta(BESIROGLU), [2.0])
+        >>> f"{n_active[0]:.2e} {n_tokens[0]:.2e}"
+        '4.69e+10 8.80e+11'
+        """
+        floor, size, data, alpha, beta = (theta[..., place, None] for place in range(5))
+        excess = np.asarray(loss, dtype=float) - floor
+        return (
+            inverse_power(size, excess * beta / (alpha + beta), alpha),
+            inverse_power(data, excess * alpha / (alpha + beta), beta),
+        )
