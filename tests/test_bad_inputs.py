@@ -138,7 +138,7 @@ def test_starts_that_disagree_are_told():
 
 
 def test_unknown_law(tmp_path):
-    sentence = "There is no law 'chinchila'; the laws are dense, clark2022"
+    sentence = "There is no law 'chinchila'; the laws are dense, "
     with pytest.raises(InputError, match=sentence):
         laws.find("chinchila")
     result = command(tmp_path, runs(), "--law", "chinchila")
