@@ -227,7 +227,7 @@ def test_other_commands_do_not_wait_for_the_fitter():
     assert done.stdout == "[]\n"
 
 
-@pytest.mark.parametrize("command", [[], ["claims"], ["data"], ["fit"], ["predict"], ["compare"]])
+@pytest.mark.parametrize("command", [[], ["arch"], ["claims"], ["data"], ["fit"], ["predict"], ["compare"]])
 def test_help_has_an_example(command):
     result = run(*command, "--help")
     assert result.exit_code == 0
