@@ -31,8 +31,9 @@ test: .venv/.installed ## check style, types, units, chapters and the built site
 	$(PY) -m mypy
 	$(PY) -m pytest
 
-bench: .venv/.installed ## time fits against the ways people make them today, in benchmarks/results.json
+bench: .venv/.installed ## time fits and searches against the ways people make them today, in benchmarks/*.json
 	$(PY) benchmarks/run.py
+	$(PY) benchmarks/architectures.py
 
 lock: .venv/.installed ## resolve requirements.lock anew from pyproject.toml
 	$(PY) -m uv pip compile --quiet --upgrade --universal --python-version 3.11 \

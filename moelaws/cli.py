@@ -12,7 +12,7 @@ import click
 # busy machine it makes them fifty times slower. This has to be said before NumPy is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from moelaws import claims, claims_html, cli_arch, cli_fits, data, registry
+from moelaws import claims, claims_html, cli_allocate, cli_arch, cli_fits, data, registry
 from moelaws.errors import InputError
 
 
@@ -36,7 +36,13 @@ def main() -> None:
     """Scaling and serving laws of mixture-of-experts language models."""
 
 
-for command in (cli_arch.arch_command, cli_fits.fit_command, cli_fits.predict_command, cli_fits.compare_command):
+for command in (
+    cli_arch.arch_command,
+    cli_fits.fit_command,
+    cli_fits.predict_command,
+    cli_fits.compare_command,
+    cli_allocate.allocate_command,
+):
     main.add_command(command)
 
 
