@@ -133,7 +133,7 @@ def test_misuse_is_refused_in_one_sentence(call, sentence):
 
 def test_unknown_paper():
     with pytest.raises(
-        InputError, match="There are no claims of a paper 'nobody2020'; the papers are fitting, tian2025, wan2026, yang2025"
+        InputError, match="no claims of a paper 'nobody2020'; the papers are fitting, tian2025, wan2026, yang2025"
     ):
         Ledger("nobody2020")
     with pytest.raises(InputError, match="nobody2020"):
