@@ -6,6 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moelaws import data
+from moelaws.attention import GroupedAttention
+from moelaws.decoder import Architecture
 from moelaws.errors import InputError
 from moelaws.laws import minima
 from moelaws.laws import wan2026 as paper
@@ -213,3 +215,26 @@ def test_forms_refuse_what_has_no_minimum():
             make(1, -1, 2)
     with pytest.raises(InputError, match="Parameter high"):
         minima.BetweenPoles(1, 1, 2, low=5, high=4)
+
+
+def test_the_paper_counts_what_the_package_counts():
+    """Less norms and routers, and with the token itself among the S + 1 halves of causal scores, both count the same."""
+    for row, M, N_a, N in zip(ROWS.iloc[::50].to_dict("records"), *(np.asarray(x)[::50] for x in SIZES), strict=True):
+        model = Architecture(
+            n_layers=row["n_dense_layers"] + row["n_moe_layers"],
+            d_model=row["d_model"],
+            vocab=1,
+            attention=GroupedAttention(row["n_heads"], row["n_kv_heads"], row["d_head"]),
+            tied=False,
+            d_dense=3 * row["d_model"],
+            n_dense_layers=row["n_dense_layers"],
+            d_expert=row["d_expert"],
+            n_routed=288,
+            n_shared=1,
+            top_k=8,
+        )
+        others = model.router_weights + (2 * model.n_layers + 1) * model.d_model
+        assert model.n_body_active - others == N_a
+        assert model.n_body - others == N
+        work = model.training_flops(8192, causal=True, output_layer=False, router=False)
+        assert work - 6 * N_a == pytest.approx((M - 6 * N_a) * 8193 / 8192, rel=1e-12)

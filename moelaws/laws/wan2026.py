@@ -1,22 +1,22 @@
 r"""Complete architectures from three sizes and a width: Wan et al. (2026), "Holistic Scaling Laws".
 
-===================== ============== ==================================================================
-paper                 here           meaning, unit and convention
-===================== ============== ==================================================================
-:math:`M`             ``M``          training FLOP of one token, scores of causal attention included, output
-                                     layer not; the paper calls it one forward pass, of which it is three
-:math:`N_a`, :math:`N` ``N_a``, ``N`` active and all parameters, without embeddings, routers and norms
-:math:`C`, :math:`D`  ``flops``, ``n_tokens`` training compute in FLOP and training tokens; C = M D
-:math:`d`             ``d``          hidden size
-:math:`L_d, L_m`      ``L_d``, ``L_m`` layers without and with experts; L = L_d + L_m
-:math:`d_m`           ``d_m``        width of one expert, routed or shared
-:math:`d_d`           ``gamma`` d    width of a dense layer, three times d
+===================== ================= =======================================================================
+paper                 here              meaning, unit and convention
+===================== ================= =======================================================================
+:math:`M`             ``M``             training FLOP of one token, scores of causal attention included, output
+                                        layer not; the paper calls it one forward pass, of which it is three
+:math:`N_a, N`        ``N_a``, ``N``    active and all parameters, without embeddings, routers and norms
+:math:`C, D`          argument, result  training compute in FLOP and training tokens of the power laws; C = M D
+:math:`d`             ``d``             hidden size
+:math:`L_d, L_m`      ``L_d``, ``L_m``  layers without and with experts; L = L_d + L_m
+:math:`d_m`           ``d_m``           width of one expert, routed or shared
+:math:`d_d`           ``gamma`` times d width of a dense layer, three times d
 :math:`N_q, N_{kv}`   ``N_q``, ``N_kv`` query heads, key and value heads
-:math:`d_{qkv}`       ``d_qkv``      width of a head
-:math:`S`             ``S``          tokens of a sequence, 8192
-:math:`N_e, K`        ``N_e``, ``K`` routed experts in a layer, 288, and active ones, 8; one shared on top
-:math:`r_d, r_m, r_a` ``r_d`` …      shares of M in dense layers, experts (the shared one too), attention
-===================== ============== ==================================================================
+:math:`d_{qkv}`       ``d_qkv``         width of a head
+:math:`S`             ``S``             tokens of a sequence, 8192
+:math:`N_e, K`        ``N_e``, ``K``    routed experts in a layer, 288, and active ones, 8; one shared on top
+:math:`r_d, r_m, r_a` ``r_d`` …         shares of M in dense layers, experts (the shared one too), attention
+===================== ================= =======================================================================
 
 A :class:`Setting` holds what is fixed before a shape is chosen. Then three sizes (M, N_a, N) and one width d
 determine the layers and the experts, and the other way round. All functions broadcast.
