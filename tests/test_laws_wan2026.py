@@ -218,7 +218,7 @@ def test_forms_refuse_what_has_no_minimum():
 
 
 def test_the_paper_counts_what_the_package_counts():
-    """Less norms and routers, and with the token itself among the S + 1 halves of causal scores, both count the same."""
+    """Less norms and routers, and with the S + 1 halves of causal scores that the package counts, they are the same."""
     for row, M, N_a, N in zip(ROWS.iloc[::50].to_dict("records"), *(np.asarray(x)[::50] for x in SIZES), strict=True):
         model = Architecture(
             n_layers=row["n_dense_layers"] + row["n_moe_layers"],
