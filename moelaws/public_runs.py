@@ -25,6 +25,16 @@ the largest) to the last digit.
 STEPLAW_SPARSE_SHAPE = (1408, 16)
 """Hidden size and layers of all sparse models of Step Law; the first layer is dense."""
 
+GEMSTONES_VOCABULARY = 50_304
+"""Vocabulary of Gemstones, whose input and output embeddings are two tables.
+
+It follows from the parameters: 15 d² + 2 d in a layer (44/3 d² at width 384), d in the last norm, and the
+rest in two tables of d columns.
+"""
+
+GEMSTONES_SERIES = {"main_hot": "constant", "main_cooldown_end": "cooled", "lr_ablation_hot": "constant, lower rate"}
+"""The published names of the three series of Gemstones, and what happens to their learning rate."""
+
 BILLION = 1e9
 
 
@@ -159,6 +169,33 @@ def gadre2024(table: pd.DataFrame) -> pd.DataFrame:
             "annealed": "yes",
             "dataset": table.dataset,
             "chinchilla_multiplier": table.chinchilla_multiplier,
+        }
+    )
+
+
+def gemstones2025(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the checkpoints of Gemstones, dense models of 22 shapes; a shape's checkpoints are one group."""
+    return pd.DataFrame(
+        {
+            "run": _joined(table[["series", "width", "depth", "step"]]),
+            "architecture": "dense",
+            "n_active": table.params_active_precise,
+            "n_total": table.params_active_precise,
+            "n_embedding_counted": "yes",
+            "n_embedding": 2 * GEMSTONES_VOCABULARY * table.width,
+            "n_routed": 1,
+            "top_k": 1,
+            "n_tokens": table.tokens,
+            "tokens_convention": "given",
+            "flops_convention": "not given",
+            "loss": table.final_loss,
+            "loss_unit": "nats/token",
+            "loss_set": "Dolma validation",
+            "group": _joined(table[["width", "depth"]]),
+            "annealed": np.where(table.series == "main_cooldown_end", "yes", "no"),
+            "series": table.series.map(GEMSTONES_SERIES),
+            "d_model": table.width,
+            "n_layers": table.depth,
         }
     )
 
@@ -354,6 +391,7 @@ READERS: dict[str, Callable[..., pd.DataFrame]] = {
     "clark2022": clark2022,
     "chinchilla": chinchilla,
     "gadre2024": gadre2024,
+    "gemstones2025": gemstones2025,
     "liew2025": liew2025,
     "marin": marin,
     "flame": flame,

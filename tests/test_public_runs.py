@@ -12,6 +12,7 @@ ROWS = {
     "clark2022": 223,
     "chinchilla": 245,
     "gadre2024": 104,
+    "gemstones2025": 619,
     "liew2025": 479,
     "marin": 104,
     "flame": 53,
@@ -113,6 +114,16 @@ def test_gadre_tokens_follow_from_the_multiplier(load):
     runs = load("gadre2024")
     np.testing.assert_allclose(runs.n_tokens, 20 * runs.n_active * runs.chinchilla_multiplier, rtol=0.01)
     assert runs.dataset.value_counts().to_dict() == {"rpj": 35, "rw_original": 35, "c4_original": 34}
+
+
+def test_gemstones_parameters_follow_from_the_shape(load):
+    runs = load("gemstones2025")
+    d, layers = runs.d_model, runs.n_layers
+    matrices = np.where(d == 384, 44, 45) * d**2 // 3  # three heads share one pair of keys and values
+    assert (layers * (matrices + 2 * d) + d + runs.n_embedding == runs.n_active).all()
+    assert runs.series.value_counts().to_dict() == {"constant": 220, "constant, lower rate": 200, "cooled": 199}
+    assert (runs.annealed == "yes").equals(runs.series == "cooled")
+    assert runs.group.nunique() == 22
 
 
 def test_liew_experts_follow_from_the_parameters(load):
