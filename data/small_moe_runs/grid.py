@@ -7,7 +7,9 @@ share its weights up to there, and so are no independent runs.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
+from moelaws import data
 from moelaws.architecture import Architecture, GroupedAttention
 from moelaws.errors import InputError
 
@@ -21,8 +23,13 @@ HEAD = 32
 """Width of an attention head."""
 LAYERS = {32: 2, 64: 3, 96: 4, 128: 5}
 """Layers of each backbone, by its width."""
-LEARNING_RATES = {32: 8e-3, 64: 4e-3, 96: 4e-3, 128: 4e-3}
-"""Best of `lr_search.csv` by width."""
+SEARCHED = {
+    32: (4e-3, 8e-3, 16e-3, 32e-3),
+    64: (2e-3, 4e-3, 8e-3, 16e-3),
+    96: (2e-3, 4e-3, 8e-3),
+    128: (2e-3, 4e-3, 8e-3),
+}
+"""Learning rates that were tried, by width."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +123,27 @@ class EndPoint:
         return 6 * self.trunk.architecture.n_active * self.n_tokens
 
 
-def trunk(d_model: int, expansion: int, granularity: int = 1, seed: int = 0, rate: float | None = None) -> Trunk:
+@cache
+def learning_rates() -> dict[int, float]:
+    """Return, by width, the learning rate whose mean loss in ``lr_search.csv`` is smallest.
+
+    Raises
+    ------
+    InputError
+        If the search of some width has not been made to its end.
+    """
+    runs = data.load("small_moe_runs/lr_search")
+    missing = {point.name for point in search()} - set(runs.run)
+    if missing:
+        raise InputError(
+            f"The search for learning rates lacks {len(missing)} runs, such as {min(missing)}; "
+            "--plan search makes them."
+        )
+    mean = runs.groupby(["d_model", "learning_rate"]).loss.mean()
+    return {width: float(mean[width].idxmin()) for width in LAYERS}
+
+
+def trunk(d_model: int, expansion: int, top_k: int = 2, seed: int = 0, rate: float | None = None) -> Trunk:
     """Return a trunk whose active feed-forward is as wide as the dense model's, 4 times the backbone.
 
     Parameters
@@ -124,16 +151,18 @@ def trunk(d_model: int, expansion: int, granularity: int = 1, seed: int = 0, rat
     d_model : int
         Width of the backbone.
     expansion : int
-        How many times the expert weights exceed those used for one token.
-    granularity : int
+        How many times the expert weights exceed those used for one token; 1 is the dense model.
+    top_k : int
         Active experts, each narrower by this factor.
     seed : int
         Seed.
     rate : float, optional
-        Learning rate, if not the usual one of this width.
+        Learning rate, if not the best one of this width.
     """
-    rate = LEARNING_RATES[d_model] if rate is None else rate
-    return Trunk(d_model, expansion * granularity, granularity, 4 * d_model // granularity, seed, rate)
+    rate = learning_rates()[d_model] if rate is None else rate
+    if expansion == 1:
+        return Trunk(d_model, 1, 1, 4 * d_model, seed, rate)
+    return Trunk(d_model, expansion * top_k, top_k, 4 * d_model // top_k, seed, rate)
 
 
 def ends(trunks: Iterable[Trunk], *exponents: int) -> list[EndPoint]:
@@ -146,8 +175,8 @@ def grid() -> list[EndPoint]:
     sizes, expansions = tuple(LAYERS), (1, 2, 4, 8, 16, 32, 64)
     main = [trunk(size, expansion) for size in sizes for expansion in expansions]
     # Total size fixed: more and narrower experts. Number of experts fixed: more and narrower active ones.
-    finer = [trunk(size, 16, granularity) for size in (32, 64) for granularity in (2, 4, 8)]
-    more_active = [trunk(size, 32 // active, active) for size in (32, 64) for active in (4, 8)]
+    finer = [trunk(size, 16, top_k) for size in (32, 64) for top_k in (4, 8)]
+    more_active = [trunk(size, 32 // top_k, top_k) for size in (32, 64) for top_k in (4, 8)]
     repeats = [trunk(size, expansion, seed=seed) for size in (32, 64) for expansion in (1, 8, 32) for seed in (1, 2)]
     large_repeats = [trunk(size, expansion, seed=1) for size in (96, 128) for expansion in (1, 8, 32)]
     points = [
@@ -161,14 +190,15 @@ def grid() -> list[EndPoint]:
 
 def search() -> list[EndPoint]:
     """Return the end points of the search for the learning rate of each width."""
-    rates = {32: (2e-3, 4e-3, 8e-3), 64: (2e-3, 4e-3, 8e-3), 96: (1e-3, 2e-3, 4e-3), 128: (1e-3, 2e-3, 4e-3)}
-    trunks = [trunk(size, many, rate=rate) for size in rates for many in (1, 16) for rate in rates[size]]
-    return sorted(ends(trunks, 19), key=lambda point: point.flops)
+    trunks = [trunk(size, many, rate=rate) for size in LAYERS for many in (1, 16) for rate in SEARCHED[size]]
+    small, large = ([one for one in trunks if (one.d_model > 64) == is_large] for is_large in (False, True))
+    return sorted(ends(small, 20) + ends(large, 19), key=lambda point: point.flops)
 
 
 def smoke() -> list[EndPoint]:
     """Return a dense and two mixture runs of seconds."""
-    return ends([trunk(32, 1), trunk(32, 8), trunk(32, 4, 2)], 16, 17)
+    trunks = [trunk(32, expansion, top_k, rate=8e-3) for expansion, top_k in ((1, 1), (4, 2), (4, 4))]
+    return ends(trunks, 16, 17)
 
 
 PLANS = {"grid": grid, "search": search, "smoke": smoke}

@@ -27,7 +27,7 @@ class Routing:
     counts : torch.Tensor
         Tokens that each expert received.
     balance : torch.Tensor
-        Load-balancing loss: 1 where all experts are used alike, and up to the number of experts.
+        Load-balancing loss: 1 where all experts are used alike, and up to `n_routed / top_k`.
     z : torch.Tensor
         Mean square of the logits' log-sum-exp, which is kept small.
     """
@@ -154,7 +154,11 @@ def gated(x: Tensor) -> Tensor:
 
 
 class Experts(nn.Module):
-    """A gated feed-forward layer of many experts, of which a softmax router picks `top_k` for each token."""
+    """A gated feed-forward layer of many experts, of which a softmax router picks `top_k` for each token.
+
+    The outputs are weighted by the router's shares, normalised so that the weights of a token add up to
+    `top_k`: like a dense layer that is cut into `top_k` pieces.
+    """
 
     def __init__(self, shape: Architecture) -> None:
         super().__init__()
@@ -168,7 +172,8 @@ class Experts(nn.Module):
         with torch.autocast(x.device.type, enabled=False):
             logits = F.linear(x.float(), self.router.weight)
             shares = logits.softmax(dim=1)
-        gates, chosen = shares.topk(self.top_k, dim=1)
+        best, chosen = shares.topk(self.top_k, dim=1)
+        gates = self.top_k * best / best.sum(dim=1, keepdim=True)
         counts = chosen.flatten().bincount(minlength=shares.shape[1])
         order = chosen.flatten().argsort(stable=True)
         tokens = order // self.top_k
