@@ -33,6 +33,10 @@ SAVE_EVERY = 300.0
 """Seconds of training after which the state is written, at the latest."""
 
 
+KEPT = ("step", "seconds", "processor_seconds", "losses")
+"""What a saved state holds beside weights and moments."""
+
+
 @dataclass
 class State:
     """A model in training.
@@ -45,8 +49,8 @@ class State:
         And its moments.
     step : int
         Steps made.
-    seconds : float
-        Time they took.
+    seconds, processor_seconds : float
+        Time they took, and how much of it this process had a processor.
     losses : list of float
         Training loss of the last steps.
     """
@@ -55,6 +59,7 @@ class State:
     optimizer: torch.optim.AdamW
     step: int = 0
     seconds: float = 0.0
+    processor_seconds: float = 0.0
     losses: list[float] = field(default_factory=list)
 
 
@@ -132,7 +137,8 @@ class Training:
             saved = torch.load(self.path(trunk), map_location=self.device, weights_only=True)
             state.model.load_state_dict(saved["model"])
             state.optimizer.load_state_dict(saved["optimizer"])
-            state.step, state.seconds, state.losses = saved["step"], saved["seconds"], saved["losses"]
+            for name in KEPT:
+                setattr(state, name, saved[name])
         return state
 
     def save(self, state: State, trunk: Trunk) -> None:
@@ -140,7 +146,7 @@ class Training:
         self.folder.mkdir(parents=True, exist_ok=True)
         partial = self.path(trunk).with_suffix(".partial")
         parts = {"model": state.model.state_dict(), "optimizer": state.optimizer.state_dict()}
-        torch.save(parts | {"step": state.step, "seconds": state.seconds, "losses": state.losses}, partial)
+        torch.save(parts | {name: getattr(state, name) for name in KEPT}, partial)
         os.replace(partial, self.path(trunk))
 
     def forget(self, trunk: Trunk) -> None:
@@ -149,15 +155,16 @@ class Training:
 
     def advance(self, state: State, trunk: Trunk, until: int, decay_from: int | None = None) -> None:
         """Train up to a step; a trunk's state is saved now and then, a decay's is not."""
-        began = saved = time.perf_counter()
-        before = state.seconds
+        saved = time.perf_counter()
         moved = state.step < until
         while state.step < until:
             rate = trunk.learning_rate * min(1.0, (state.step + 1) / WARM_UP)
             if decay_from is not None:
                 rate *= (until - state.step) / (until - decay_from)
+            began, used = time.perf_counter(), time.process_time()
             self.make_step(state, trunk.seed, rate)
-            state.seconds = before + time.perf_counter() - began
+            state.seconds += time.perf_counter() - began
+            state.processor_seconds += time.process_time() - used
             self.tick()
             if decay_from is None and time.perf_counter() - saved > SAVE_EVERY:
                 self.save(state, trunk)
