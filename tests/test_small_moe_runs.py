@@ -135,8 +135,11 @@ def test_bad_row_leaves_the_table_as_it_was(tmp_path, row, change, sentence):
     assert [file.name for file in tmp_path.iterdir()] == ["mine.csv"]
 
 
-def test_broken_table_is_refused(tmp_path, row):
+def test_broken_table_is_refused_and_stays_as_it_was(tmp_path, row):
     path = tmp_path / "mine.csv"
     path.write_text("not,a,table\n1,2,3\n", encoding="utf-8")
-    with pytest.raises(InputError, match="is missing"):
+    with pytest.raises(InputError, match="column 'source' is missing"):
+        table.names(path)
+    with pytest.raises(InputError, match="mine.csv: this is not a CSV table"):
         table.append(path, row)
+    assert path.read_text(encoding="utf-8") == "not,a,table\n1,2,3\n"
