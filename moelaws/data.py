@@ -264,7 +264,8 @@ def _sentence(path: Path, text: pd.DataFrame, fields: dict[str, Any], faults: pd
     missing = faults[faults.check == "column_in_dataframe"]
     unknown = faults[faults.check == "column_in_schema"]
     if len(missing):
-        return f"{path}: column '{missing.failure_case.iloc[0]}' is missing; expected are {expected}."
+        first = next(field["name"] for field in fields["fields"] if field["name"] in set(missing.failure_case))
+        return f"{path}: column '{first}' is missing; expected are {expected}."
     if len(unknown):
         return f"{path}: column '{unknown.failure_case.iloc[0]}' is unknown; expected are {expected}."
     fault = faults.dropna(subset="index").sort_values("index", kind="stable").iloc[0]

@@ -1,0 +1,67 @@
+"""The table of runs: a row goes in whole, once, and only if it keeps the schema."""
+
+import csv
+import fcntl
+import io
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from moelaws import data
+from moelaws.errors import InputError
+
+SCHEMA = "small_moe_runs/runs"
+
+
+def names(path: Path) -> set[str]:
+    """Return the runs that a table holds; none where there is no file.
+
+    Raises
+    ------
+    InputError
+        If the file breaks the schema.
+    """
+    return set(data.read(path, like=SCHEMA).run) if path.exists() else set()
+
+
+def append(path: Path, row: Mapping[str, object]) -> None:
+    """Add a run to a table, while other processes may do the same.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The table; it is made where there is none.
+    row : mapping
+        Values by column.
+
+    Raises
+    ------
+    InputError
+        If the row or the table breaks the schema, or the run is there already; the table stays as it was.
+    """
+    columns = [column["name"] for column in data.columns(SCHEMA)]
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)  # on the folder: the file itself is replaced
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns, lineterminator="\n")
+        if not path.exists():
+            writer.writeheader()
+        writer.writerow(row)
+        whole = (path.read_text(encoding="utf-8") if path.exists() else "") + text.getvalue()
+        handle, partial = tempfile.mkstemp(suffix=".partial", dir=path.parent)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(whole)
+                file.flush()
+                os.fsync(handle)
+            data.read(partial, like=SCHEMA)
+            os.chmod(partial, 0o644)
+            os.replace(partial, path)
+        except InputError as error:
+            raise InputError(str(error).replace(partial, str(path))) from None
+        finally:
+            Path(partial).unlink(missing_ok=True)
+    finally:
+        os.close(folder)

@@ -1,0 +1,145 @@
+"""Our own training runs: the plan, and the table that holds what has been made of it."""
+
+import grid
+import pandas as pd
+import pytest
+import table
+
+from moelaws import data
+from moelaws.errors import InputError
+
+HERE = data.ROOT / "data" / "small_moe_runs"
+
+PLAN = {point.name: point for point in grid.grid()}
+RUNS = data.load("small_moe_runs/runs")
+
+
+def test_plan_covers_what_was_asked_for():
+    points = [point for point in PLAN.values() if point.trunk.seed == 0]
+    main = [point for point in points if point.trunk.top_k <= 2]
+    assert len(PLAN) == len(grid.grid())
+    assert len(points) >= 150
+    assert len(PLAN) - len(points) >= 20
+    cells = {(point.trunk.d_model, point.trunk.n_routed // point.trunk.top_k, point.n_tokens) for point in main}
+    sizes, expansions, tokens = map(set, zip(*cells, strict=True))
+    assert len(cells) == len(sizes) * len(expansions) * len(tokens)
+    assert len(sizes) >= 4
+    assert expansions == {1, 2, 4, 8, 16, 32, 64}
+    assert len(tokens) >= 4
+    assert max(point.flops for point in main) > 100 * min(point.flops for point in main)
+
+
+def test_plan_begins_with_what_is_cheap():
+    work = [point.flops for point in grid.grid()]
+    assert work == sorted(work)
+
+
+def test_every_repeat_has_its_first_seed():
+    first = {(point.trunk.shape, point.n_tokens) for point in PLAN.values() if point.trunk.seed == 0}
+    assert {(point.trunk.shape, point.n_tokens) for point in PLAN.values()} == first
+
+
+@pytest.mark.parametrize("width", grid.LAYERS)
+def test_slices_keep_the_active_size(width):
+    shapes = {point.trunk for point in PLAN.values() if point.trunk.d_model == width}
+    assert {trunk.top_k * trunk.d_expert for trunk in shapes} == {4 * width}
+    # What differs is the routers, of d_model weights for each expert.
+    without = {
+        trunk.architecture.n_active - trunk.architecture.n_routed * grid.LAYERS[width] * width for trunk in shapes
+    }
+    assert len(without) == 1
+
+
+@pytest.mark.parametrize("point", PLAN.values(), ids=PLAN)
+def test_decay_begins_at_a_whole_step(point):
+    assert point.steps * grid.BATCH == point.n_tokens
+    assert point.branch == point.steps * (1 - grid.DECAY)
+
+
+@pytest.mark.parametrize("many", [1, 2, 3, 7])
+def test_shards_divide_the_plan_and_no_trunk(many):
+    shards = [grid.shard(grid.grid(), f"{number}/{many}") for number in range(many)]
+    assert sorted(point.name for shard in shards for point in shard) == sorted(PLAN)
+    trunks = [{point.trunk for point in shard} for shard in shards]
+    assert sum(map(len, trunks)) == len(set().union(*trunks))
+    work = [sum(point.flops for point in shard) for shard in shards]
+    assert max(work) < 1.5 * sum(work) / many
+
+
+@pytest.mark.parametrize("text", ["", "1", "2/2", "-1/2", "a/b", "0/0"])
+def test_bad_shard_is_refused_in_one_sentence(text):
+    with pytest.raises(InputError, match=r"'i/n' with i from 0 to n - 1 is expected"):
+        grid.shard(grid.grid(), text)
+
+
+def test_rows_belong_to_the_plan():
+    assert set(RUNS.run) <= PLAN.keys()
+    for row in RUNS.itertuples():
+        point = PLAN[row.run]
+        model = point.trunk.architecture
+        assert (row.n_active, row.n_total, row.flops) == (model.n_active, model.n_total, point.flops)
+        assert (row.n_tokens, row.seed, row.trunk) == (point.n_tokens, point.trunk.seed, point.trunk.name)
+        assert row.learning_rate == point.trunk.learning_rate
+
+
+def test_rows_can_be_compared():
+    assert RUNS.corpus.nunique() == 1
+    assert (RUNS.load_max <= RUNS.n_routed / RUNS.top_k).all()
+    assert (RUNS.load_max[RUNS.architecture == "dense"] == 1).all()
+    assert RUNS.loss.max() < 7.63  # nats, of a guess at random among 2,048
+
+
+def test_runs_are_a_table_of_runs():
+    shown = data.read(HERE / "runs.csv", like=data.RUNS)
+    assert len(shown) == len(RUNS)
+
+
+def test_learning_rates_are_the_best_of_the_search_and_inside_it():
+    search = data.load("small_moe_runs/lr_search")
+    assert set(search.run) == {point.name for point in grid.search()}
+    for width, tried in grid.SEARCHED.items():
+        assert min(tried) < grid.learning_rates()[width] < max(tried)
+
+
+@pytest.fixture
+def row():
+    return RUNS.iloc[0].to_dict()
+
+
+def test_rows_are_appended_whole(tmp_path, row):
+    path = tmp_path / "mine.csv"
+    assert table.names(path) == set()
+    for number in range(3):
+        table.append(path, row | {"run": f"run {number}"})
+    assert table.names(path) == {"run 0", "run 1", "run 2"}
+    assert list(pd.read_csv(path)) == list(RUNS)
+    assert [file.name for file in tmp_path.iterdir()] == ["mine.csv"]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({}, "a second row with run"),
+        ({"run": "new", "loss": "nan"}, "column 'loss'"),
+        ({"run": "new", "loss": 0}, "loss"),
+    ],
+)
+def test_bad_row_leaves_the_table_as_it_was(tmp_path, row, change, sentence):
+    path = tmp_path / "mine.csv"
+    table.append(path, row)
+    before = path.read_bytes()
+    with pytest.raises(InputError, match=sentence) as error:
+        table.append(path, row | change)
+    assert str(path) in str(error.value)
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["mine.csv"]
+
+
+def test_broken_table_is_refused_and_stays_as_it_was(tmp_path, row):
+    path = tmp_path / "mine.csv"
+    path.write_text("not,a,table\n1,2,3\n", encoding="utf-8")
+    with pytest.raises(InputError, match="column 'source' is missing"):
+        table.names(path)
+    with pytest.raises(InputError, match="mine.csv: this is not a CSV table"):
+        table.append(path, row)
+    assert path.read_text(encoding="utf-8") == "not,a,table\n1,2,3\n"
