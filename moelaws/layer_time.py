@@ -1,10 +1,15 @@
 r"""How long one mixture-of-experts layer takes, on any machine.
 
-The same sum as the step of a server (:mod:`moelaws.serving`), for one layer of gated experts:
+A sum like that of a server's step (:mod:`moelaws.serving`), for one layer of gated experts of which
+`D` are used by at least one token:
 
 .. math::
-    t = t_0 + \frac{\text{bytes of the experts that are used}}{\text{bandwidth}}
-            + \frac{\text{FLOP}}{\text{rate}} + \tau\,\text{tokens}
+    t = t_0 + \tau D + \frac{\text{bytes of D experts}}{\text{bandwidth}}
+            + \frac{\text{FLOP}}{\text{rate}} + \frac{\text{elements of hidden states}}{\text{moved}}
+
+Bytes of weights and elements of hidden states are the two halves of the traffic of Eq. 3 of Yang et al.
+(:func:`moelaws.laws.yang2025.moe_traffic`). The term of each expert stands for a program that loops over
+experts; a kernel that does all of them at once has none.
 
 How many experts are used depends on how tokens are routed, of which the law knows nothing: it reads
 the number from a column. :func:`moelaws.laws.yang2025.distinct_experts` gives it for random routing,
@@ -54,15 +59,16 @@ def even_experts(n_routed: ArrayLike, top_k: ArrayLike, tokens: ArrayLike) -> Fl
 class LayerTime(Law):
     """The time of a layer of gated experts, on one machine and in one precision.
 
-    Read are the three matrices of every expert that at least one token uses, once. Its terms must not
-    be negative, so it is fitted with :data:`moelaws.fit.RELATIVE_SQUARES`.
+    Read are the three matrices of every expert that at least one token uses, once; moved are the input, the
+    output and the two inner vectors of each token in each of its experts. Its terms must not be negative, so
+    it is fitted with :data:`moelaws.fit.RELATIVE_SQUARES`.
 
     Examples
     --------
     The layer of DeepSeek-V2-Lite, 64 tokens that use all 64 experts, read at 1 TB/s:
 
     >>> row = {"tokens": 64, "distinct_experts": 64, "top_k": 6, "d_model": 2048, "d_expert": 1408, "weight_bytes": 2}
-    >>> machine = {"overhead": 0.01, "bandwidth": 1000, "rate": 100, "per_token": 0}
+    >>> machine = {"overhead": 0.01, "per_expert": 0, "bandwidth": 1000, "rate": 100, "moved": np.inf}
     >>> law = LayerTime()
     >>> round(float(law.predict(law.theta(machine), {name: [value] for name, value in row.items()})[0]), 3)
     1.184
@@ -80,9 +86,10 @@ class LayerTime(Law):
     response: ClassVar[str] = "time_ms"
     linear: ClassVar[tuple[Parameter, ...]] = (
         Parameter("overhead", "time that depends on nothing", "ms", low=0),
+        Parameter("per_expert", "time that each expert in use adds besides its weights", "ms", low=0),
         Parameter("bandwidth", "bytes of weights read per second", "GB/s", low=0, rate=True),
         Parameter("rate", "work done per second", "TFLOP/s", low=0, rate=True),
-        Parameter("per_token", "time that each token adds besides its work", "µs", low=0),
+        Parameter("moved", "elements of hidden states moved per second", "1e9/s", low=0, rate=True),
     )
 
     def reads(self, table: Columns) -> Floats:
@@ -94,12 +101,16 @@ class LayerTime(Law):
         """Work in TFLOP (1e12 FLOP)."""
         return yang2025.moe_flops(*_floats(table, "tokens", "d_model", "d_expert", "top_k")) / 1e12
 
+    def moves(self, table: Columns) -> Floats:
+        """Elements of hidden states that are read or written, 1e9."""
+        tokens, top_k, d_model, d_expert = _floats(table, "tokens", "top_k", "d_model", "d_expert")
+        return 2 * tokens * top_k * (d_model + d_expert) / 1e9
+
     def terms(self, shape: Floats, table: Columns) -> Floats:
-        """Return the law's four terms at coefficient one, milliseconds."""
-        (tokens,) = _floats(table, "tokens")
-        terms = np.stack(
-            [np.ones_like(tokens), 1e3 * self.reads(table), 1e3 * self.work(table), 1e-3 * tokens], axis=-1
-        )
+        """Return the law's five terms at coefficient one, milliseconds."""
+        (experts,) = _floats(table, "distinct_experts")
+        spent = [1e3 * self.reads(table), 1e3 * self.work(table), 1e3 * self.moves(table)]
+        terms = np.stack([np.ones_like(experts), experts, *spent], axis=-1)
         return np.broadcast_to(terms, (*shape.shape[:-1], *terms.shape))
 
 
