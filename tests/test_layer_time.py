@@ -83,7 +83,8 @@ def test_the_grid_is_whole():
 
 
 def test_nothing_else_had_the_processor():
-    assert XEON.processor_share.min() > 0.95
+    assert XEON.processor_share.quantile(0.05) > 0.99
+    assert XEON.processor_share.min() > 0.85
     assert ((XEON.low_ms <= XEON.time_ms) & (XEON.time_ms <= XEON.high_ms)).all()
     assert ((XEON.high_ms - XEON.low_ms) / XEON.time_ms).median() < 0.1
 

@@ -256,7 +256,9 @@ def write(table: pd.DataFrame, out: Path) -> None:
             data.read(made, like=TABLE)
             os.replace(made, out)
     except OSError as error:
-        raise InputError(f"{out}: the table cannot be written ({error.strerror}); a writable folder is expected.") from None
+        raise InputError(
+            f"{out}: the table cannot be written ({error.strerror}); a writable folder is expected."
+        ) from None
 
 
 @click.command()
