@@ -133,3 +133,13 @@ def test_even_routing_explains_the_step_at_which_all_experts_are_read():
     ratio = times.xs(6, axis=1, level="top_k") / times.xs(8, axis=1, level="top_k")
     assert ratio.loc[32].between(0.7, 0.8).all()
     assert ratio.loc[64].between(0.95, 1.05).all()
+
+
+def test_one_shape_is_read_faster_than_memory_allows():
+    """As the README warns: half of its experts were in use at most. No other shape does, and no other may appear."""
+    table = LATENCY[LATENCY.device.str.startswith("H") & (LATENCY.distribution == "balanced") & (LATENCY.tokens >= 64)]
+    experts = even_experts(table.n_routed, table.top_k, table.tokens)
+    speed = LAW.reads(table.assign(distinct_experts=experts)) / (1e-3 * table.time_ms)
+    sheet = data.load("devices/devices").set_index("device").bandwidth_gb_s
+    fast = table[speed > 1.05 * sheet[table.device].to_numpy()]
+    assert set(fast.groupby(SHAPE).groups) == {(7168, 2048, 256, 8)}
