@@ -27,7 +27,7 @@ TABLES = {
     "h100_sxm/moe/sglang/0.5.14": "H100-80G-SXM",
     "h200_sxm/moe/vllm/0.24.0": "H200-141G-SXM",
     "b200_sxm/moe/vllm/0.24.0": "B200-180G-SXM",
-    "l40s/moe/vllm/0.24.0": "L40S-48G",
+    "l40s/moe/vllm/0.24.0": "L40S-48G-PCIe",
 }
 DTYPES = {"bfloat16": 2, "fp8": 1, "fp8_block": 1}
 NAMES = {
