@@ -10,6 +10,7 @@ from moelaws.laws.dense import Dense
 from moelaws.laws.frontier import Frontier
 from moelaws.laws.routed import Bilinear, FloorProduct, FloorRational, FloorSaturated, FloorSum, PowerProduct
 from moelaws.laws.tian2025 import ActivationLaw, ComputeLaw, GranularityLaw, SeparableLaw, Tian2025
+from moelaws.laws.yun2024 import Yun2024, Yun2024Data
 
 LAWS: dict[str, Law] = {
     law.name: law
@@ -28,6 +29,8 @@ LAWS: dict[str, Law] = {
         GranularityLaw(),
         ComputeLaw(),
         SeparableLaw(),
+        Yun2024(),
+        Yun2024Data(),
     )
 }
 """Every law of training runs, by name."""
