@@ -120,24 +120,40 @@ def iteration(model: Footprint, device: Device, gpus: ArrayLike, batch: ArrayLik
     return Iteration(gpus, batch, decode, prompt, link, work / (decode + prompt + link))
 
 
-def largest_batch(model: Footprint, device: Device, gpus: ArrayLike) -> Floats:
+def largest_batch(model: Footprint, device: Device, gpus: ArrayLike, most_requests: float = np.inf) -> Floats:
     """Return how many requests the memory beside the weights holds; nan where it is less than one.
 
     The paper's (G M0 - N_m) / ((2p + n) h l), unnumbered, for bytes.
+
+    Parameters
+    ----------
+    model, device, gpus
+        As for :func:`iteration`.
+    most_requests : float
+        A limit of the server's own. The paper states none; that of vLLM (`max_num_seqs`) was 256 unless changed.
     """
     batch = (np.asarray(gpus, dtype=float) * device.memory - model.weights) / model.cache
-    return np.where(batch >= 1, batch, np.nan)
+    return np.where(batch >= 1, np.minimum(batch, most_requests), np.nan)
 
 
-def cheapest(model: Footprint, device: Device, most_gpus: int = 8) -> Iteration:
+def cheapest(model: Footprint, device: Device, most_gpus: int = 8, most_requests: float = np.inf) -> Iteration:
     """Return the iteration with the largest batch at the number of devices where a token costs least, Eqs. 5 and 6.
 
     The values are nan where the model does not fit `most_gpus` devices.
 
+    Parameters
+    ----------
+    model, device
+        As for :func:`iteration`.
+    most_gpus : int
+        Largest number of devices.
+    most_requests : float
+        As for :func:`largest_batch`.
+
     Raises
     ------
     InputError
-        If `most_gpus` is below one.
+        If `most_gpus` or `most_requests` is below one.
 
     Examples
     --------
@@ -147,14 +163,15 @@ def cheapest(model: Footprint, device: Device, most_gpus: int = 8) -> Iteration:
     >>> cheapest(Footprint.of_size([1e9, 5e9, 30e9], 8), load_device("A100-40G-SXM")).gpus.tolist()
     [2.0, 6.0, 8.0]
     """
-    if most_gpus < 1:
-        raise InputError(f"Parameter most_gpus has the value {most_gpus}; at least 1 is expected.")
-    shape = np.broadcast_shapes(np.shape(model.weights), np.shape(model.cache))
-    counts = np.arange(1.0, most_gpus + 1).reshape(-1, *(1 for _ in shape))
-    cost = iteration(model, device, counts, largest_batch(model, device, counts)).gpu_seconds
+    for name, value in (("most_gpus", most_gpus), ("most_requests", most_requests)):
+        if not value >= 1:
+            raise InputError(f"Parameter {name} has the value {value}; at least 1 is expected.")
+    dimensions = np.broadcast(model.weights, model.cache).ndim
+    counts = np.arange(1.0, most_gpus + 1).reshape(-1, *(1 for _ in range(dimensions)))
+    cost = iteration(model, device, counts, largest_batch(model, device, counts, most_requests)).gpu_seconds
     cost = np.where(np.isnan(cost), np.inf, cost)
     gpus = np.where(np.isfinite(cost).any(axis=0), 1.0 + cost.argmin(axis=0), np.nan)
-    return iteration(model, device, gpus, largest_batch(model, device, gpus))
+    return iteration(model, device, gpus, largest_batch(model, device, gpus, most_requests))
 
 
 def largest_size(

@@ -50,9 +50,11 @@ class Budget:
     cost: OfSize
 
     def model(self, n_dense: Floats, n_routed: float) -> "Model":
-        """Return a model of the budget."""
-        of_size = (self.tokens, self.loss, self.cost)
-        return Model(n_routed, n_dense, *(quantity(n_dense, n_routed) for quantity in of_size))
+        """Return models of the budget; all quantities of a size that is nan are nan."""
+        known = ~np.isnan(n_dense)
+        size = np.where(known, n_dense, self.optimum(n_routed))
+        tokens, loss, cost = (quantity(size, n_routed) for quantity in (self.tokens, self.loss, self.cost))
+        return Model(n_routed, n_dense, *(np.where(known, values, np.nan) for values in (tokens, loss, cost)))
 
     def best(self, n_routed: float) -> "Model":
         """Return the model of the lowest loss."""
