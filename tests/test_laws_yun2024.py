@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from moelaws import data
 from moelaws.errors import InputError
 from moelaws.fit import fit
 from moelaws.laws.clark2022 import PUBLISHED, Clark2022, saturated
@@ -228,3 +229,18 @@ def test_leading_axes_are_those_of_each():
 def test_what_has_no_optimum_is_refused(call, sentence):
     with pytest.raises(InputError, match=sentence):
         call()
+
+
+def test_checksums_of_what_the_paper_prints():
+    """Sums over columns, and counts that a whole number of equal layers has; the text's digits stand in the count."""
+    models, statements = data.load("yun2024/models"), data.load("yun2024/statements")
+    assert models[["d_model", "n_layers", "n_heads", "n_dense"]].sum().tolist() == [4224, 58, 44, 1_234_927_616]
+    layers, width = [12, 20, 24, 24], [1920, 2240, 2560, 4096]
+    assert models.n_dense.tolist() == (layers * (4 * models.d_model**2 + 3 * models.d_model * width)).tolist()
+    printed = models.n_dense_printed.str.replace(r"\D", "", regex=True)
+    assert [str(count).startswith(text[:3]) for count, text in zip(models.n_dense, printed, strict=True)] == [True] * 4
+    assert (models.n_dense == printed.astype(int)).tolist() == [True, False, True, True]
+    assert len(statements) == 19
+    assert statements.low.sum() == pytest.approx(581.86)
+    assert statements.high.sum() == pytest.approx(845.74)
+    assert statements.flops_low.sum() + statements.flops_high.sum() == pytest.approx(7.877e22)

@@ -26,6 +26,8 @@ L. Yun et al., arXiv:2404.02852 (2024), Eq. 4 and Sections 2.1 and 4.2. The term
 that of J. Ludziejewski et al., arXiv:2502.05172 (2025).
 """
 
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -94,7 +96,7 @@ class Yun2024(Law):
         Parameter("C", "data term at one token", "nats/token", low=0),
         Parameter("F", "irreducible loss", "nats/token", low=0),
     )
-    shape = (
+    shape: ClassVar[tuple[Parameter, ...]] = (
         Parameter("alpha", "exponent of size", "1", low=0, high=3, screen=(0.1, 0.2, 0.3, 0.5)),
         Parameter("beta", "exponent of experts", "1", low=0, high=3, screen=(0.2, 0.6, 1.2)),
         Parameter("gamma", "exponent of data", "1", low=0, high=3, screen=(0.1, 0.2, 0.3, 0.5)),
@@ -108,7 +110,7 @@ class Yun2024(Law):
         log_n, log_d, experts = self._logs(table)
         log_e = np.log(saturated(experts, shape[..., 4:5], shape[..., 5:6]))
         alpha, beta, gamma, d = (shape[..., place, None] for place in range(4))
-        powers = [-alpha * log_n, -beta * log_e, -(gamma + self._zeta(shape) * log_e) * log_d, 0.0]
+        powers = (-alpha * log_n, -beta * log_e, -(gamma + self._zeta(shape) * log_e) * log_d, np.zeros_like(log_e))
         return np.stack([np.exp(d * log_n * log_e + power) for power in powers], axis=-1)
 
     def slopes(self, shape: Floats, table: Columns) -> Floats:
@@ -144,7 +146,7 @@ class Yun2024Data(Yun2024):
     """
 
     name = "yun2024_data"
-    shape = (
+    shape: ClassVar[tuple[Parameter, ...]] = (
         *Yun2024.shape,
         Parameter("zeta", "interaction of data and experts", "1", low=-0.5, high=0.5, screen=(-0.01, 0.01, 0.03)),
     )
@@ -283,7 +285,7 @@ def flops_at_loss(theta: Floats, loss: ArrayLike, experts: ArrayLike, kappa: Arr
         log_product = np.where(log_product + step < _FAR, log_product + step, np.inf)
         if np.all((np.abs(step) < _TIGHT) | np.isinf(log_product)):
             break
-    return 6 * np.asarray(kappa, dtype=float) * np.exp(log_product)
+    return np.asarray(6 * np.asarray(kappa, dtype=float) * np.exp(log_product))
 
 
 _STEPS = 200
