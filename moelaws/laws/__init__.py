@@ -14,6 +14,7 @@ from moelaws.laws.ludziejewski2025 import Ludziejewski2025
 from moelaws.laws.routed import Bilinear, FloorProduct, FloorRational, FloorSaturated, FloorSum, PowerProduct
 from moelaws.laws.tian2025 import ActivationLaw, ComputeLaw, GranularityLaw, SeparableLaw, Tian2025
 from moelaws.laws.wang2024 import Wang2024
+from moelaws.laws.yun2024 import Yun2024, Yun2024Data
 
 LAWS: dict[str, Law] = {
     law.name: law
@@ -36,6 +37,8 @@ LAWS: dict[str, Law] = {
         Ludziejewski2025(),
         Wang2024(),
         Abnar2025(),
+        Yun2024(),
+        Yun2024Data(),
     )
 }
 """Every law of training runs, by name."""

@@ -30,9 +30,9 @@ from moelaws.laws.base import Columns, Floats, Law, Parameter
 from moelaws.laws.clark2022 import saturated, saturated_slopes
 
 PUBLISHED = {
+    "c": 1.3637,
     "a": 35.91,
     "b": 35.98,
-    "c": 1.3637,
     "alpha": -0.1889,
     "gamma": 0.0098,
     "delta": -0.2285,
@@ -66,9 +66,9 @@ class Ludziejewski2025(Law):
     name = "ludziejewski2025"
     columns = ("n_active", "n_tokens", "n_routed")
     linear = (
+        Parameter("c", "irreducible loss", "nats/token", low=0),
         Parameter("a", "size term at one parameter", "nats/token", low=0),
         Parameter("b", "data term at one token", "nats/token", low=0),
-        Parameter("c", "irreducible loss", "nats/token", low=0),
     )
     shape = (
         _exponent("alpha", "exponent of size", -0.1, -0.2, -0.4, -0.7),
@@ -82,12 +82,12 @@ class Ludziejewski2025(Law):
     )
 
     def terms(self, shape: Floats, table: Columns) -> Floats:
-        """Return the size term, the data term and 1."""
+        """Return 1, the size term and the data term."""
         log_n, log_d, log_e = self._logs(shape, table)
         alpha, gamma, delta, beta, zeta, omega = (shape[..., place, None] for place in range(6))
         size = np.exp(delta * log_e + (alpha + gamma * log_e) * log_n)
         data = np.exp(omega * log_e + (beta + zeta * log_e) * log_d)
-        return np.stack([size, data, np.ones_like(size)], axis=-1)
+        return np.stack([np.ones_like(size), size, data], axis=-1)
 
     def slopes(self, shape: Floats, table: Columns) -> Floats:
         """Return the derivative of the terms with respect to the shape parameters."""
@@ -95,7 +95,7 @@ class Ludziejewski2025(Law):
         experts = np.asarray(table["n_routed"], dtype=float)
         terms = self.terms(shape, table)
         slopes = np.zeros((*terms.shape, 8))
-        for term, first, log_x in ((0, 0, log_n), (1, 3, log_d)):
+        for term, first, log_x in ((1, 0, log_n), (2, 3, log_d)):
             for place, by in enumerate((log_x, log_e * log_x, log_e)):
                 slopes[:, term, first + place] = by * terms[:, term]
             by_log_e = (shape[first + 2] + shape[first + 1] * log_x) * terms[:, term]
@@ -105,7 +105,7 @@ class Ludziejewski2025(Law):
 
     def at(self, theta: Floats, n_routed: float) -> dict[str, float]:
         """Return coefficients and exponents of the size and the data term for one number of experts."""
-        a, b, _, alpha, gamma, delta, beta, zeta, omega, start, end = theta
+        _, a, b, alpha, gamma, delta, beta, zeta, omega, start, end = theta
         log_e = np.log(saturated(n_routed, start, end))
         found = {
             "a": a * np.exp(delta * log_e),
