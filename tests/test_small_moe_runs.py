@@ -140,6 +140,6 @@ def test_broken_table_is_refused_and_stays_as_it_was(tmp_path, row):
     path.write_text("not,a,table\n1,2,3\n", encoding="utf-8")
     with pytest.raises(InputError, match="column 'source' is missing"):
         table.names(path)
-    with pytest.raises(InputError, match="mine.csv: this is not a CSV table"):
+    with pytest.raises(InputError, match=r"mine\.csv: this is not a CSV table"):
         table.append(path, row)
     assert path.read_text(encoding="utf-8") == "not,a,table\n1,2,3\n"
