@@ -38,7 +38,7 @@ class Scores:
     table : pandas.DataFrame
         One row for each law, the best first: `rmse` and `bias` (mean of predicted less observed)
         in the unit of the response, `r2` (share of the variance around the rows' own mean that is
-        predicted), and `difference` of the RMSE to the chosen law's with its 95 % interval, `low`
+        predicted), and `difference` of the RMSE to the chosen law's with its interval, `low`
         to `high`, over resampled groups of rows.
     warnings : tuple of str
         Laws that these rows do not tell from the chosen one, or put before it.
@@ -115,15 +115,18 @@ class Comparison:
         draws, seed
             As in :func:`moelaws.uncertainty.bootstrap`.
         """
-        return self._scores(self.ladder, "predicted in forward validation", draws, seed)
+        return self._scores(self.ladder, "predicted in forward validation", draws, seed, 0.95)
 
-    def score(self, draws: int = 1000, seed: int = 0) -> Scores:
+    def score(self, draws: int = 1000, seed: int = 0, level: float = 0.95) -> Scores:
         """Return the scores on the rows held out, which nothing before has read.
 
         Parameters
         ----------
         draws, seed
             As in :func:`moelaws.uncertainty.bootstrap`.
+        level : float
+            Coverage of the interval of one difference. For a joint coverage of 95 % of those of m laws to the
+            chosen one it is ``0.95 ** (1 / m)`` (Šidák).
 
         Raises
         ------
@@ -134,9 +137,9 @@ class Comparison:
         needed = {name for one in self.fits.values() for name in one.law.columns} | {law.response}
         where = "The table of held-out rows"
         rows = self.held_out.assign(**{name: numbers(self.held_out, name, where) for name in sorted(needed)})
-        return self._scores(_predicted(rows, self.fits), "held out", draws, seed)
+        return self._scores(_predicted(rows, self.fits), "held out", draws, seed, level)
 
-    def _scores(self, rows: pd.DataFrame, which: str, draws: int, seed: int) -> Scores:
+    def _scores(self, rows: pd.DataFrame, which: str, draws: int, seed: int, level: float) -> Scores:
         names, chosen = list(self.fits), self.choice
         observed = self._observed(rows)
         misses = rows[names].to_numpy() - observed[:, None]
@@ -151,7 +154,7 @@ class Comparison:
         groups = squares["group"].nunique() if self.group else len(squares)
         ends = np.full((2, len(names)), np.nan)
         if groups > 1:
-            ends = interval(bootstrap(differences, squares, "group" if self.group else None, draws, seed))
+            ends = interval(bootstrap(differences, squares, "group" if self.group else None, draws, seed), level)
         rmse, variance = np.sqrt(np.mean(misses**2, axis=0)), np.var(observed)
         table = pd.DataFrame(
             {

@@ -112,6 +112,14 @@ def test_a_choice_that_the_held_out_rows_do_not_bear_out_is_said():
     assert "floor_product does better than power_product, which was chosen" in misled.score().warnings[0]
 
 
+def test_joint_coverage_takes_wider_intervals():
+    compared = compare([POWER, SUM, FLOOR], ROWS, TRAIN, by="n_active")
+    alone, joint = (compared.score(level=level).table.drop(index=compared.choice) for level in (0.95, 0.95 ** (1 / 2)))
+    assert (joint.low < alone.low).all()
+    assert (joint.high > alone.high).all()
+    assert (joint.difference == alone.difference).all()
+
+
 def test_one_group_says_nothing_about_chance():
     rows = ROWS.assign(run=np.where(TRAIN, np.arange(len(ROWS)), -1))
     scores = compare([POWER, FLOOR], rows, TRAIN, by="n_active", group="run").score()

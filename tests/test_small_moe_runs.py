@@ -89,6 +89,15 @@ def test_rows_can_be_compared():
     assert RUNS.loss.max() < 7.63  # nats, of a guess at random among 2,048
 
 
+def test_seeds_matter_and_less_than_twice_the_tokens():
+    cells = RUNS.groupby(["group", "n_tokens"]).loss
+    spread = cells.std()[cells.count() > 1]
+    assert len(spread) >= 10
+    assert (spread > 0).all()
+    longer = cells.mean().unstack().diff(axis=1).stack()
+    assert 3 * spread.mean() < -longer.max()
+
+
 def test_runs_are_a_table_of_runs():
     shown = data.read(HERE / "runs.csv", like=data.RUNS)
     assert len(shown) == len(RUNS)

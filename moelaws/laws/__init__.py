@@ -4,12 +4,16 @@
 """
 
 from moelaws.errors import InputError
+from moelaws.laws.abnar2025 import Abnar2025
 from moelaws.laws.base import Law
 from moelaws.laws.clark2022 import Clark2022
 from moelaws.laws.dense import Dense
 from moelaws.laws.frontier import Frontier
+from moelaws.laws.krajewski2024 import Krajewski2024
+from moelaws.laws.ludziejewski2025 import Ludziejewski2025
 from moelaws.laws.routed import Bilinear, FloorProduct, FloorRational, FloorSaturated, FloorSum, PowerProduct
 from moelaws.laws.tian2025 import ActivationLaw, ComputeLaw, GranularityLaw, SeparableLaw, Tian2025
+from moelaws.laws.wang2024 import Wang2024
 from moelaws.laws.yun2024 import Yun2024, Yun2024Data
 
 LAWS: dict[str, Law] = {
@@ -29,6 +33,10 @@ LAWS: dict[str, Law] = {
         GranularityLaw(),
         ComputeLaw(),
         SeparableLaw(),
+        Krajewski2024(),
+        Ludziejewski2025(),
+        Wang2024(),
+        Abnar2025(),
         Yun2024(),
         Yun2024Data(),
     )
