@@ -12,8 +12,8 @@ A step carries its share of prefill: while a request generates its `tokens_out` 
 prompt of `tokens_in` tokens has to be processed in its place.
 """
 
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -35,7 +35,11 @@ class Device:
     bandwidth : float
         Memory bandwidth, bytes per second.
     flops : float
-        Peak rate in bf16, FLOP per second.
+        Peak rate of dense matrices, FLOP per second.
+    memory : float
+        Memory, bytes.
+    link : float
+        Rate to the other devices of a node in one direction, bytes per second.
 
     Examples
     --------
@@ -45,11 +49,18 @@ class Device:
 
     bandwidth: float
     flops: float
+    memory: float
+    link: float
 
     @property
     def ridge(self) -> float:
         """Intensity in FLOP per byte above which work, not traffic, sets the time."""
         return self.flops / self.bandwidth
+
+    def at(self, efficiency: float) -> "Device":
+        """Return a device of the same memory that reaches a share of every rate."""
+        rates = {name: efficiency * getattr(self, name) for name in ("bandwidth", "flops", "link")}
+        return replace(self, **rates)
 
     def roofline(self, flops: ArrayLike, traffic: ArrayLike) -> Floats:
         """Least time in seconds for some work (FLOP) and traffic (bytes)."""
@@ -58,18 +69,33 @@ class Device:
         )
 
 
-def load_device(name: str) -> Device:
+def load_device(name: str, precision: Literal["bf16", "fp8"] = "bf16") -> Device:
     """Return a device of the book's table ``devices/devices``.
+
+    Parameters
+    ----------
+    name : str
+        A device.
+    precision : {"bf16", "fp8"}
+        Whose peak rate.
 
     Raises
     ------
     InputError
-        If there is no such device.
+        If there is no such device, or it has no such rate.
     """
     devices = {row["device"]: row for row in data.load("devices/devices").to_dict("records")}
     if name not in devices:
         raise InputError(f"There is no device '{name}'; the devices are {', '.join(devices)}.")
-    return Device(bandwidth=1e9 * devices[name]["bandwidth_gb_s"], flops=1e12 * devices[name]["bf16_tflops"])
+    row = devices[name]
+    if pd.isna(row[f"{precision}_tflops"]):
+        raise InputError(f"Device '{name}' has no rate in {precision}; bf16 is expected.")
+    return Device(
+        bandwidth=1e9 * row["bandwidth_gb_s"],
+        flops=1e12 * row[f"{precision}_tflops"],
+        memory=1e9 * row["memory_gb"],
+        link=1e9 * row["link_gb_s"],
+    )
 
 
 def step_time(throughput: ArrayLike, concurrency: ArrayLike, tokens_in: ArrayLike, tokens_out: ArrayLike) -> Floats:

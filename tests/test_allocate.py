@@ -74,7 +74,7 @@ def test_beyond_the_runs_it_refuses_or_says_how_far():
     [
         (["--law", "wan2026", "--flops", "-1"], "Parameter flops has the value -1.0; a positive number is expected."),
         (["--law", "wan2026", "--flops", "nan"], "Parameter flops has the value nan; a positive number is expected."),
-        (["--law", "nobody", "--flops", "1e20"], "There is no allocation by a law 'nobody'; the laws are wan2026."),
+        (["--law", "nobody", "--flops", "1e20"], "the laws are wan2026 and, with coefficients of your own, yun2024."),
         (["--law", "wan2026", "--flops", "1e40", "--extrapolate"], "nothing can be said farther from the runs."),
         (["--law", "wan2026", "--flops", "1e13", "--extrapolate"], "layers of both kinds has the sizes there."),
         (["--law", "wan2026", "--flops", "much"], "'much' is not a valid float."),

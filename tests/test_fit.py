@@ -219,6 +219,6 @@ def test_bad_input_is_named(call, sentence):
 
 
 def test_roofline_has_two_branches():
-    device = serving.Device(bandwidth=100.0, flops=1000.0)
+    device = serving.Device(bandwidth=100.0, flops=1000.0, memory=1.0, link=1.0)
     assert device.ridge == 10
     assert device.roofline([1000.0, 1.0], [1.0, 100.0]).tolist() == [1.0, 1.0]

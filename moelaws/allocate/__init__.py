@@ -46,7 +46,10 @@ def allocate(law: str, flops: float, extrapolate: bool = False) -> Plan:
     {'d_model': 1952, 'n_dense_layers': 2, 'n_moe_layers': 13, 'd_expert': 720}
     """
     if law not in PLANNERS:
-        raise InputError(f"There is no allocation by a law '{law}'; the laws are {', '.join(PLANNERS)}.")
+        raise InputError(
+            f"There is no allocation by a law '{law}'; the laws are {', '.join(PLANNERS)} and, with coefficients of "
+            "your own, yun2024."
+        )
     positive(flops=flops)
     planner, (low, high) = PLANNERS[law]
     # Budgets are often written with few digits, and 3e20 is not to be outside of itself.
