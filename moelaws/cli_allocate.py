@@ -47,6 +47,10 @@ def allocate_command(name: str, flops: float, extrapolate: bool, as_json: bool, 
         for option in ("coefficients", "base", "experts"):
             if option not in given:
                 raise InputError(f"Option --{option} is missing; {_NEEDED[option]} is expected with --law {name}.")
+        if extrapolate:
+            raise InputError(
+                "Option --extrapolate belongs to --law wan2026; yun2024 says how far outside its answer is."
+            )
         plan = yun2024.plan(flops, **given)
     elif given:
         raise InputError(f"Option --{next(iter(given)).replace('_', '-')} belongs to --law yun2024, not to {name}.")

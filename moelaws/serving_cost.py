@@ -22,8 +22,8 @@ the model: the larger of bytes over bandwidth and FLOP over peak rate, both of a
 A decoding step reads the weights that every token uses, the distinct experts that the batch touches
 (:func:`moelaws.laws.yang2025.distinct_experts`; all of them in a large batch), and all of the cache.
 Devices exchange activations by two ring all-reduces in each layer, which move 2 (G - 1)/G of them
-over each link. Left out are the latency of an exchange, uneven experts, memory for anything but
-weights and cache, and all time that a server spends otherwise: times are least times.
+over each link. Left out are the latency of an exchange, uneven experts, what is written, memory for
+anything but weights and cache, and all time that a server spends otherwise: times are least times.
 
 References
 ----------

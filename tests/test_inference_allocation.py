@@ -206,6 +206,7 @@ def test_a_saved_fit_is_read_and_its_range_is_told(tmp_path):
         (["--base", 4, "--experts", 8, "--device", "abacus"], "There is no device 'abacus'"),
         (["--base", 4, "--experts", 8, "--tokens-in", 0], "Parameter tokens_in has the value 0.0"),
         (["--base", 4, "--experts", 8, "--flops", 1e27], "does not fit 8 A100-40G-SXM; more are expected."),
+        (["--base", 4, "--experts", 8, "--extrapolate"], "Option --extrapolate belongs to --law wan2026"),
         (["--base", 4, "--experts", 8, "--flops", -1], "Parameter flops has the value -1.0; a positive number"),
     ],
 )
