@@ -231,9 +231,9 @@ def size_at_loss(theta: Floats, loss: ArrayLike, flops: ArrayLike, experts: Arra
         As :func:`optimum`.
     """
     path, log_product = _Path(theta, experts), _log_product(flops, kappa)
-    target = np.log(positive(loss=loss)[0])
     best = path.best(log_product)
-    lowest = path.log_loss(best, log_product)
+    target = np.log(positive(loss=loss)[0])
+    target = np.where(path.log_loss(best, log_product) <= target + _TIGHT, target, np.nan)
     # There the size term alone makes the loss: a start to the left, from which Newton's steps never pass the root.
     log_n = np.minimum((path.size - target) / path.falling, best)
     for _ in range(_STEPS):
@@ -241,16 +241,18 @@ def size_at_loss(theta: Floats, loss: ArrayLike, flops: ArrayLike, experts: Arra
             step = (path.log_loss(log_n, log_product) - target) / path.slope(log_n, log_product)
         after = np.fmin(log_n - step, best)
         log_n, moved = after, np.abs(after - log_n)
-        if np.all(moved < _TIGHT):
+        if not np.any(moved > _TIGHT):
             break
-    return np.where(lowest <= target + _TIGHT, np.exp(log_n), np.nan)
+    return np.exp(np.where(np.isnan(target), np.nan, log_n))
 
 
 def flops_at_loss(theta: Floats, loss: ArrayLike, experts: ArrayLike, kappa: ArrayLike) -> Floats:
     r"""Return the least training compute that reaches a loss; infinity where none does.
 
-    The lowest loss for a budget is convex in the logarithms of both, as :func:`optimum` minimises a function that
-    is convex in size and budget.
+    Along the sizes that are best for their budget the loss is
+
+    .. math:: L = N^{\delta} \left(\tfrac{\alpha+\gamma}{\gamma+\delta} A N^{-\alpha}
+              + \tfrac{\gamma}{\gamma+\delta} (B \hat E^{-\beta} + F)\right), \quad \delta = d \ln\hat E
 
     Parameters
     ----------
@@ -273,24 +275,28 @@ def flops_at_loss(theta: Floats, loss: ArrayLike, experts: ArrayLike, kappa: Arr
     """
     path = _Path(theta, experts)
     target = np.log(positive(loss=loss)[0])
-    # Without constant terms the optimum is a power law; its loss is lower, and so is the budget that reaches it.
-    ratio = np.log(path.falling / path.rising) + path.size - path.data
-    reach = path.size + np.log1p(path.falling / path.rising) - target
-    log_product = ((1 + path.rising / path.falling) * reach - ratio) / path.gamma
-    for _ in range(_STEPS):
-        log_n = path.best(log_product)
-        share = np.exp(path.data - path.gamma * (log_product - log_n) - path.log_sum(log_n, log_product))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            step = (path.log_loss(log_n, log_product) - target) / (path.gamma * share)
-        log_product = np.where(log_product + step < _FAR, log_product + step, np.inf)
-        if np.all((np.abs(step) < _TIGHT) | np.isinf(log_product)):
-            break
-    return np.asarray(6 * np.asarray(kappa, dtype=float) * np.exp(log_product))
+    # On the frontier the first-order condition gives the data term, so that the loss depends on size alone.
+    joint = np.log(path.alpha + path.gamma) + path.size
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        rest = np.log(path.gamma) + path.rest
+        last = np.where(path.tilt > 0, np.log(path.falling / path.tilt) + path.size - path.rest, np.inf) / path.alpha
+        log_n = np.fmin((joint - np.log(path.rising) - target) / path.falling, last)
+        for _ in range(_STEPS):
+            total = np.logaddexp(joint - path.alpha * log_n, rest)
+            slope = path.tilt - path.alpha * np.exp(joint - path.alpha * log_n - total)
+            after = np.fmin(log_n - (path.tilt * log_n + total - np.log(path.rising) - target) / slope, last)
+            log_n, moved = np.where(slope < 0, after, np.inf), np.abs(after - log_n)
+            if not np.any(moved > _TIGHT):
+                break
+        size, rest = np.exp(path.size - path.alpha * log_n), np.exp(path.rest)
+        data_term = (path.falling * size - path.tilt * rest) / path.rising
+        log_product = log_n + (path.data - np.log(data_term)) / path.gamma
+        reached = (data_term > 1e-14 * (size + rest)) & np.isfinite(log_n)
+        return np.where(reached, 6 * np.asarray(kappa, dtype=float) * np.exp(log_product), np.inf)
 
 
 _STEPS = 200
 _TIGHT = 1e-13
-_FAR = 600.0  # the logarithm of more parameters times tokens than a float holds the square of
 
 
 def _log_product(flops: ArrayLike, kappa: ArrayLike) -> Floats:
