@@ -67,7 +67,7 @@ def slopes(unit: Floats, convention: Convention, tolerant: bool) -> Floats:
     return ((found[1:] - found[0]) / np.diag(steps)[:, None]).T
 
 
-def evolved(convention: Convention, tolerant: bool, seed: int, generations: int = 300) -> Floats:
+def evolved(convention: Convention, tolerant: bool, seed: int, generations: int = 1500) -> Floats:
     """Return coordinates of a small worst residual: differential evolution on all residuals, then :func:`bounded`."""
     result = differential_evolution(
         lambda units: np.log1p(misses(units.T, convention, tolerant) ** 2).sum(axis=1),
@@ -236,7 +236,7 @@ def main(quick: bool = False) -> dict[str, pd.DataFrame]:
     """Search under every convention, sample the set under those that allow one, and return the tables."""
     jobs = [(one, False, 0) for one in CONVENTIONS] + [(one, False, 1) for one in COMPATIBLE]
     jobs += [(one, True, seed) for one in COMPATIBLE for seed in (0, 1)]
-    efforts = {"evolution": 2 if quick else 300, "descent": 1 if quick else 3}
+    efforts = {"evolution": 2 if quick else 1500, "descent": 1 if quick else 3}
     calls = [
         delayed(searched)(convention, tolerant, method, seed, effort)
         for convention, tolerant, seed in (jobs[:1] if quick else jobs)
