@@ -59,13 +59,13 @@ def test_the_level_of_the_loss_does_not_matter():
         assert predict(scaled, convention) == pytest.approx(predict(thetas, convention), rel=1e-8, abs=1e-9)
 
 
-@pytest.mark.parametrize("convention", CONVENTIONS, ids=str)
+@pytest.mark.parametrize("convention", CONVENTIONS[::4], ids=str)
 def test_predictions_are_those_of_a_scan_over_sizes(convention):
     """Losses on fine grids of sizes, with no solver: interpolation of the falling branch."""
     theta = next(sets())[1][0]
     predicted = predict(theta, convention)
     kappa, size = ratio(convention.flops, EXPERTS), ratio(convention.size, EXPERTS)
-    logs = np.linspace(np.log(1e6), np.log(1e12), 40_001)
+    logs = np.linspace(np.log(3e7), np.log(3e11), 8_001)
 
     def curve(place, flops):
         return np.log(loss_at(theta, np.exp(logs), flops, EXPERTS[place], kappa[place]))
@@ -88,14 +88,16 @@ def test_predictions_are_those_of_a_scan_over_sizes(convention):
         )
     four = np.exp(logs[curve(1, MIDDLE).argmin()])
     eight = np.log(loss_at(theta, 0.695 * four * size[1] / size[2], MIDDLE, 8, kappa[2]))
-    budgets = MIDDLE * np.geomspace(0.01, 100, 801)
+    budgets = MIDDLE * np.geomspace(0.01, 100, 201)
     lowest = np.array([curve(1, flops).min() for flops in budgets])
     if np.isfinite(predicted[PLACE["R13"]]):
-        assert predicted[PLACE["R13"]] == pytest.approx(np.interp(-eight, -lowest, budgets) / MIDDLE, rel=2e-3)
+        assert predicted[PLACE["R13"]] == pytest.approx(
+            np.exp(np.interp(-eight, -lowest, np.log(budgets))) / MIDDLE, rel=2e-3
+        )
     if np.isfinite(predicted[PLACE["R03"]]):
         lowest = np.array([curve(3, flops).min() for flops in budgets])
         assert predicted[PLACE["R03"]] == pytest.approx(
-            np.interp(-curve(1, MIDDLE).min(), -lowest, budgets) / MIDDLE, rel=2e-3
+            np.exp(np.interp(-curve(1, MIDDLE).min(), -lowest, np.log(budgets))) / MIDDLE, rel=2e-3
         )
 
 

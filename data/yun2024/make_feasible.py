@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from scipy.optimize import Bounds, differential_evolution, least_squares, minimize
+from scipy.optimize import Bounds, differential_evolution, minimize
 
 from moelaws.laws.base import Floats
 from moelaws.laws.yun2024 import Yun2024
@@ -60,11 +60,41 @@ def misses(unit: Floats, convention: Convention, tolerant: bool) -> Floats:
     return found
 
 
-def slopes(unit: Floats, convention: Convention, tolerant: bool) -> Floats:
-    """Return the derivative of the residuals by differences, all in one call."""
-    steps = np.diag(np.where(unit > 0.5, -1e-6, 1e-6))
-    found = misses(np.vstack([unit, unit + steps]), convention, tolerant)
-    return ((found[1:] - found[0]) / np.diag(steps)[:, None]).T
+def slopes(units: Floats, convention: Convention, tolerant: bool) -> Floats:
+    """Return the derivative of the residuals of each row by differences, all in one call."""
+    steps = np.where(units > 0.5, -1e-6, 1e-6)[:, None, :] * np.eye(9)
+    found = misses(
+        np.concatenate([units[:, None], units[:, None] + steps], axis=1).reshape(-1, 9), convention, tolerant
+    )
+    found = found.reshape(len(units), 10, -1)
+    return np.asarray(np.moveaxis((found[:, 1:] - found[:, :1]) / steps.sum(axis=1)[..., None], 1, 2))
+
+
+def approached(units: Floats, convention: Convention, tolerant: bool, targets: Floats, rounds: int) -> Floats:
+    """Move all rows towards residuals equal to the targets, by damped Gauss-Newton steps inside the box."""
+    damping, fresh = np.full(len(units), 1e-2), misses(units, convention, tolerant) - targets
+    for _ in range(rounds):
+        matrix = slopes(units, convention, tolerant)
+        square = np.einsum("nri,nrj->nij", matrix, matrix)
+        diagonal = np.einsum("nii->ni", square) + 1e-12
+        pull = np.einsum("nri,nr->ni", matrix, fresh)
+        # A coordinate at its bound stays there while it is pushed outwards.
+        free = ~((units <= 0) & (pull > 0) | (units >= 1) & (pull < 0))
+        square = (
+            square * free[:, :, None] * free[:, None, :] + np.eye(9) * (damping[:, None] * diagonal + ~free)[:, None]
+        )
+        trial = np.clip(units - np.linalg.solve(square, (pull * free)[..., None])[..., 0], 0, 1)
+        after = misses(trial, convention, tolerant) - targets
+        better = (after**2).sum(axis=1) < (fresh**2).sum(axis=1)
+        units, fresh = np.where(better[:, None], trial, units), np.where(better[:, None], after, fresh)
+        damping = np.clip(np.where(better, damping / 5, damping * 4), 1e-10, 1e10)
+    return units
+
+
+def starts_of(convention: Convention, tolerant: bool, seed: int, count: int) -> Floats:
+    """Return the better tenth of random coordinates."""
+    units = np.random.default_rng(seed).random((10 * count, 9))
+    return units[np.log1p(misses(units, convention, tolerant) ** 2).sum(axis=1).argsort()[:count]]
 
 
 def evolved(convention: Convention, tolerant: bool, seed: int, generations: int = 1500) -> Floats:
@@ -84,22 +114,11 @@ def evolved(convention: Convention, tolerant: bool, seed: int, generations: int 
     return bounded(result.x, convention, tolerant)
 
 
-def descended(convention: Convention, tolerant: bool, seed: int, starts: int = 3) -> Floats:
+def descended(convention: Convention, tolerant: bool, seed: int, starts: int = 60) -> Floats:
     """Return the same by least squares from the best of random starts, then :func:`bounded`."""
-    units = np.random.default_rng(seed).random((1000, 9))
-    ranks = np.arcsinh(misses(units, convention, tolerant) ** 2).sum(axis=1).argsort()
-    found, arguments = [], (convention, tolerant)
-    for unit in units[ranks[:starts]]:
-        near = least_squares(
-            lambda x: misses(x[None], *arguments)[0],
-            unit,
-            jac=lambda x: slopes(x, *arguments),
-            bounds=(0, 1),
-            max_nfev=100,
-        )
-        found.append((near.cost, near.x))
-    unit = min(found, key=lambda pair: pair[0])[1]
-    return bounded(unit, convention, tolerant)
+    units = starts_of(convention, tolerant, seed, starts)
+    units = approached(units, convention, tolerant, np.zeros(len(STATEMENTS)), 60)
+    return bounded(units[(misses(units, convention, tolerant) ** 2).sum(axis=1).argmin()], convention, tolerant)
 
 
 def bounded(unit: Floats, convention: Convention, tolerant: bool) -> Floats:
@@ -110,7 +129,7 @@ def bounded(unit: Floats, convention: Convention, tolerant: bool) -> Floats:
         return np.concatenate([x[9] - one, x[9] + one])
 
     def slack_slopes(x: Floats) -> Floats:
-        matrix = slopes(x[:9], convention, tolerant)
+        matrix = slopes(x[None, :9], convention, tolerant)[0]
         return np.hstack([np.vstack([-matrix, matrix]), np.ones((2 * len(matrix), 1))])
 
     worst = np.abs(misses(unit[None], convention, tolerant)).max()
@@ -135,60 +154,39 @@ def inside(units: Floats, convention: Convention) -> np.ndarray:
     return (found <= np.where(orders, 0, TOLERANCES)).all(axis=1) & ((units >= 0) & (units <= 1)).all(axis=1)
 
 
-def hits(convention: Convention, seed: int, count: int, rounds: int = 40) -> Floats:
-    """Return points of the set, each by least squares from its own random start to residuals below its own bound."""
-    rng = np.random.default_rng(seed)
-    found: list[Floats] = []
-    for _ in range(rounds):
-        if len(found) >= count:
-            break
-        units = rng.random((1000, 9))
-        unit = units[np.arcsinh(misses(units, convention, True) ** 2).sum(axis=1).argmin()]
-        exact = [one.low == one.high for one in STATEMENTS]
-        target = np.where(exact, rng.uniform(-1, 1, len(STATEMENTS)), 0)
-        near = least_squares(
-            lambda x: misses(x[None], convention, True)[0] - target,  # noqa: B023 it is called before the next round
-            unit,
-            jac=lambda x: slopes(x, convention, True),
-            bounds=(0, 1),
-            max_nfev=60,
-        )
-        if inside(near.x[None], convention)[0]:
-            found.append(near.x)
-    return np.array(found)
+def drawn(convention: Convention, seed: int, starts: int) -> Floats:
+    """Return points of the set, each from its own random start to its own residuals, uniform within the tolerances."""
+    units = starts_of(convention, True, seed, starts)
+    exact = [one.low == one.high for one in STATEMENTS]
+    targets = np.random.default_rng(seed + 1000).uniform(-TOLERANCES, TOLERANCES, (starts, len(STATEMENTS)))
+    units = approached(units, convention, True, np.where(exact, targets, 0), 60)
+    return units[inside(units, convention)]
 
 
-def walked(starts: Floats, convention: Convention, seed: int, steps: int, walkers: int = 60) -> Floats:
-    """Return a chain of an affine-invariant ensemble, shape (steps, walkers, 9), uniform on the set.
+def farthest(unit: Floats, convention: Convention, column: int, sign: int) -> float:
+    """Return how far one coordinate reaches inside the set, from one of its points."""
+    orders = np.isinf([statement.high for statement in STATEMENTS])
+    room = np.where(orders, 0, TOLERANCES)
 
-    Each half of the walkers is moved along lines to walkers of the other half (Goodman and Weare, 2010).
-    """
-    rng = np.random.default_rng(seed)
-    chosen = starts[rng.integers(len(starts), size=walkers)]
-    scatter = np.clip(chosen[:, None] + 1e-4 * rng.normal(size=(walkers, 200, 9)), 0, 1)
-    fits = inside(scatter.reshape(-1, 9), convention).reshape(walkers, 200)
-    position = np.array(
-        [near[fit][0] if fit.any() else one for one, near, fit in zip(chosen, scatter, fits, strict=True)]
+    def slack(x: Floats) -> Floats:
+        one = misses(x[None], convention, True)[0]
+        return np.concatenate([room - one, room + one])
+
+    def slack_slopes(x: Floats) -> Floats:
+        matrix = slopes(x[None], convention, True)[0]
+        return np.vstack([-matrix, matrix])
+
+    result = minimize(
+        lambda x: -sign * x[column],
+        unit,
+        jac=lambda x: -sign * np.eye(9)[column],
+        method="SLSQP",
+        bounds=Bounds(np.zeros(9), np.ones(9)),
+        constraints={"type": "ineq", "fun": slack, "jac": slack_slopes},
+        options={"maxiter": 60, "ftol": 1e-6},
     )
-    chain = np.empty((steps, walkers, 9))
-    half = walkers // 2
-    for step in range(steps):
-        for mine, theirs in ((slice(0, half), slice(half, None)), (slice(half, None), slice(0, half))):
-            stretch = (1 + rng.random(half)) ** 2 / 2  # density 1/sqrt(z) between 1/2 and 2
-            partner = position[theirs][rng.integers(half, size=half)]
-            trial = partner + stretch[:, None] * (position[mine] - partner)
-            kept = (rng.random(half) < stretch**8) & inside(trial, convention)
-            position[mine] = np.where(kept[:, None], trial, position[mine])
-        chain[step] = position
-    return chain
-
-
-def r_hat(chains: list[Floats]) -> Floats:
-    """Return the split potential scale reduction of each coordinate; each half of each walker's path is one chain."""
-    half = len(chains[0]) // 2
-    parts = np.concatenate([part for chain in chains for part in (chain[:half], chain[half : 2 * half])], axis=1)
-    within, between = parts.var(axis=0, ddof=1).mean(axis=0), parts.mean(axis=0).var(axis=0, ddof=1)
-    return np.asarray(np.sqrt(1 + between / within))
+    near = np.abs(misses(result.x[None], convention, True))[0] <= room + 1e-3
+    return float(max(sign * result.x[column], sign * unit[column]) * sign if near.all() else unit[column])
 
 
 def searched(convention: Convention, tolerant: bool, method: str, seed: int, effort: int) -> dict[str, object]:
@@ -206,29 +204,28 @@ def searched(convention: Convention, tolerant: bool, method: str, seed: int, eff
     }
 
 
-def sampled(convention: Convention, count: int, steps: int, draws: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return draws from the set, and the extents of two ensembles and of independent points."""
-    starts = [hits(convention, seed, count) for seed in (0, 1, 2)]
-    chains = [walked(start, convention, seed, steps)[steps // 4 :] for seed, start in enumerate(starts[:2])]
-    flat = np.concatenate([chain.reshape(-1, 9) for chain in chains])
-    kept = flat[np.random.default_rng(0).choice(len(flat), draws, replace=False)]
-    table = pd.DataFrame(coefficients(kept), columns=NAMES)
+def sampled(convention: Convention, starts: int, reaches: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return draws from the set for two seeds, and the extents of each and of a constrained optimiser."""
+    groups = [drawn(convention, seed, starts) for seed in (0, 1)]
+    units = np.concatenate(groups)
+    table = pd.DataFrame(coefficients(units), columns=NAMES)
     table.insert(0, "flops_of", convention.flops)
     table.insert(1, "size_of", convention.size)
+    table.insert(2, "seed", np.repeat([0, 1], [len(group) for group in groups]))
+    ends = [
+        [farthest(units[(sign * units[:, column]).argmax()], convention, column, sign) for sign in (-1, 1)]
+        if reaches
+        else [0.0, 1.0]
+        for column in range(9)
+    ]
     extents = []
-    sources = {
-        "ensemble 0": chains[0].reshape(-1, 9),
-        "ensemble 1": chains[1].reshape(-1, 9),
-        "random starts": starts[2],
-    }
-    for source, units in sources.items():
-        for column, (name, scale) in enumerate(zip(BOX, r_hat(chains), strict=True)):
-            low, middle, high = np.quantile(
-                LOWER[column] + (UPPER - LOWER)[column] * units[:, column], [0.05, 0.5, 0.95]
+    for column, name in enumerate(BOX):
+        for seed, group in enumerate(groups):
+            values = LOWER[column] + (UPPER - LOWER)[column] * np.append(
+                np.quantile(group[:, column], [0, 0.05, 0.5, 0.95, 1]), ends[column]
             )
-            row = (convention.flops, convention.size, source, name, len(units), low, middle, high)
-            extents.append((*row, scale if source != "random starts" else np.nan, *BOX[name]))
-    columns = "flops_of size_of source coordinate points q05 q50 q95 r_hat lowest highest"
+            extents.append((convention.flops, convention.size, name, seed, len(group), *values, *BOX[name]))
+    columns = "flops_of size_of coordinate seed points least q05 q50 q95 greatest reach_low reach_high lowest highest"
     return table, pd.DataFrame(extents, columns=columns.split())
 
 
@@ -236,14 +233,14 @@ def main(quick: bool = False) -> dict[str, pd.DataFrame]:
     """Search under every convention, sample the set under those that allow one, and return the tables."""
     jobs = [(one, False, 0) for one in CONVENTIONS] + [(one, False, 1) for one in COMPATIBLE]
     jobs += [(one, True, seed) for one in COMPATIBLE for seed in (0, 1)]
-    efforts = {"evolution": 2 if quick else 1500, "descent": 1 if quick else 3}
+    efforts = {"evolution": 2 if quick else 1500, "descent": 4 if quick else 60}
     calls = [
         delayed(searched)(convention, tolerant, method, seed, effort)
         for convention, tolerant, seed in (jobs[:1] if quick else jobs)
         for method, effort in efforts.items()
     ]
     search = pd.DataFrame(Parallel(n_jobs=1 if quick else 3)(calls))
-    work = [delayed(sampled)(one, *((1, 4, 10) if quick else (20, 3000, 600))) for one in COMPATIBLE]
+    work = [delayed(sampled)(one, 24 if quick else 600, not quick) for one in COMPATIBLE]
     pairs = Parallel(n_jobs=1 if quick else 2)(work[:1] if quick else work)
     feasible, extents = (pd.concat(tables, ignore_index=True) for tables in zip(*pairs, strict=True))
     return {"search": search, "feasible": feasible, "extents": extents}

@@ -150,13 +150,12 @@ def predict(thetas: Floats, convention: Convention = Convention()) -> Floats:
     ends = budgets[[0, 2], None]
     as_dense = _or_infinite(size_at_loss(grid, loss[..., ::2, :1], ends, EXPERTS[1:], kappa[1:]))
     as_four = _or_infinite(size_at_loss(grid[..., 0, :], loss[..., ::2, 1], ends[:, 0], 16.0, kappa[3]))
-    middle = thetas
-    eight = loss_at(middle, 0.695 * best[..., 1, 1] * size[1] / size[2], MIDDLE, 8.0, kappa[2])
-    extra = flops_at_loss(middle, eight, 4.0, kappa[1]) / MIDDLE
+    eight = loss_at(thetas, 0.695 * best[..., 1, 1] * size[1] / size[2], MIDDLE, 8.0, kappa[2])
+    extra = flops_at_loss(thetas, eight, 4.0, kappa[1]) / MIDDLE
     sixteen = flops_at_loss(grid[..., 0, :], loss[..., 1], 16.0, kappa[3]) / budgets
     optimal = best[..., ::2, :]
     gains = -np.diff(np.log(loss), axis=-1)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         order = -np.diff(np.log(as_dense * active_ratio(EXPERTS[1:])), axis=-1).min(axis=(-2, -1))
         growth = np.log(sixteen[..., 0] / sixteen[..., 2])
     columns = [
@@ -203,5 +202,6 @@ def residuals(predicted: Floats, tolerant: bool = False) -> Floats:
     """
     low, high = (np.array([getattr(one, end) for one in STATEMENTS]) for end in ("low", "high"))
     unit = np.array([one.tolerance if tolerant else one.rounding for one in STATEMENTS])
-    missing = np.nan_to_num(np.asarray(predicted, dtype=float), nan=-np.inf)
-    return np.asarray((np.maximum(missing - high, 0) + np.minimum(missing - low, 0)) / unit)
+    values = np.where(np.isnan(predicted), -np.inf, predicted)
+    with np.errstate(invalid="ignore"):  # an infinite margin is inside an infinite range
+        return np.asarray(np.where(values > high, values - high, np.where(values < low, values - low, 0)) / unit)
