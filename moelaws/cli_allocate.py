@@ -77,17 +77,22 @@ _NEEDED = {
 def _show_served(plan: "ServingPlan") -> None:
     click.echo(f"{plan.law}, {plan.flops:g} FLOP, {plan.device}: bounded {plan.bound}")
     columns = {"chosen": plan.chosen, "its loss optimum": plan.optimum, "base": plan.base}
-    click.echo(f"    {'':22}" + "".join(f"{title:>18}" for title in columns))
+    click.echo(f"    {'':26}" + "".join(f"{title:>18}" for title in columns))
     for quantity, unit in _QUANTITIES.items():
         values = [getattr(model, quantity) for model in columns.values()]
         if any(value is not None for value in values):
             shown = ("-" if value is None else f"{value:.4g}" for value in values)
-            click.echo(f"    {quantity:22}" + "".join(f"{value:>18}" for value in shown) + f"  {unit}".rstrip())
-    click.echo(
-        f"The chosen model has {plan.to_optimum:.3g} of the size of its loss optimum and {plan.to_base:.3g} of the "
-        f"base model's; a token costs {plan.cost_ratio:.3g} of the base model's."
-    )
+            click.echo(f"    {quantity:26}" + "".join(f"{value:>18}" for value in shown) + f"  {unit}".rstrip())
+    for ratio, meaning in _RATIOS.items():
+        limits = " ({:.3g} to {:.3g})".format(*plan.intervals[ratio]) if ratio in plan.intervals else ""
+        click.echo(f"{ratio} = {getattr(plan, ratio):.3g}{limits}: {meaning}")
 
+
+_RATIOS = {
+    "to_optimum": "size over that of its loss optimum",
+    "to_base": "size over the base model's",
+    "cost_ratio": "cost of a token over the base model's",
+}
 
 _QUANTITIES = {
     "n_routed": "",
@@ -99,8 +104,8 @@ _QUANTITIES = {
     "loss": "nats per token",
     "gpus": "",
     "requests": "",
-    "gpu_seconds": "per million tokens",
-    "price": "per million tokens",
+    "gpu_seconds_per_million": "for a million tokens",
+    "price_per_million": "for a million tokens",
 }
 
 

@@ -20,6 +20,7 @@ from moelaws.footprint import Footprint
 from moelaws.laws import yun2024 as law
 from moelaws.serving import load_device
 from moelaws.serving_cost import cheapest
+from moelaws.uncertainty import refits
 
 VALUES = {"A": 420.0, "B": 2.6, "C": 7100.0, "F": 2.0, "alpha": 0.28, "beta": 1.4, "gamma": 0.36, "d": -0.004}
 VALUES |= {"E_start": 8.0, "E_max": 330.0}
@@ -150,10 +151,12 @@ def test_the_command_says_what_the_package_says(coefficients):
     assert answer == json.loads(json.dumps(yun2024.plan(FLOPS, coefficients, 4, 8, price=2).report()))
     expected = cheapest_at_loss(BUDGET, 4, 8)
     assert answer["to_optimum"] == pytest.approx(float(expected.to_optimum))
-    assert answer["chosen"]["gpu_seconds"] == pytest.approx(1e6 * float(expected.chosen.cost))
-    assert answer["chosen"]["price"] == pytest.approx(2 / 3600 * answer["chosen"]["gpu_seconds"])
+    assert answer["chosen"]["gpu_seconds_per_million"] == pytest.approx(1e6 * float(expected.chosen.cost))
+    assert answer["chosen"]["price_per_million"] == pytest.approx(
+        2 / 3600 * answer["chosen"]["gpu_seconds_per_million"]
+    )
     shown = run(*asked)
-    assert f"a token costs {expected.cost_ratio:.3g} of the base model's" in shown.stdout
+    assert f"cost_ratio = {expected.cost_ratio:.3g}: cost of a token over the base model's" in shown.stdout
     assert shown.stderr.startswith("Warning: How far the models lie from the runs")
 
 
@@ -181,17 +184,47 @@ def test_the_command_bounds_cost_and_knows_other_servers(coefficients):
     assert larger["chosen"]["gpus"] == 1
 
 
-def test_a_saved_fit_is_read_and_its_range_is_told(tmp_path):
+def saved(folder, noise, draws, values=VALUES, free=("A", "C")):
+    """Save a fit of few of the ten coefficients to made-up runs of the law."""
     axes = np.geomspace(1e8, 1e9, 3), np.geomspace(2e9, 2e10, 3), [1.0, 4.0, 8.0, 32.0]
     rows = pd.DataFrame(dict(zip(law.Yun2024.columns, (x.ravel() for x in np.meshgrid(*axes)), strict=True)))
-    rows["loss"] = law.Yun2024().predict(THETA, rows)
-    hold = {name: VALUES[name] for name in ("B", "F", "alpha", "beta", "gamma", "d", "E_start", "E_max")}
-    artifact.save(fit(law.Yun2024(), rows, hold=hold), tmp_path / "mine")
-    answer = yun2024.plan(FLOPS, tmp_path / "mine", 4, 8)
+    scatter = np.random.default_rng(0).normal(size=len(rows))
+    rows["loss"] = law.Yun2024().predict(law.Yun2024().theta(values), rows) * np.exp(noise * scatter)
+    fitted = fit(law.Yun2024(), rows, hold={name: values[name] for name in values if name not in free})
+    artifact.save(fitted, folder, refits(fitted, draws=draws) if draws else None)
+    return folder
+
+
+def test_a_saved_fit_is_read_and_its_range_is_told(tmp_path):
+    folder = saved(tmp_path / "mine", noise=0.0, draws=0)
+    answer = yun2024.plan(FLOPS, folder, 4, 8)
     assert answer.to_optimum == pytest.approx(float(cheapest_at_loss(BUDGET, 4, 8).to_optimum), rel=1e-4)
     assert [sentence.split(" model")[0] for sentence in answer.warnings] == ["The chosen", "The base"]
-    inside = yun2024.plan(1e19, tmp_path / "mine", 4, 4)
-    assert inside.warnings == ()
+    assert answer.intervals == {}
+    assert yun2024.plan(1e19, folder, 4, 4).warnings == ()
+
+
+def test_a_bootstrap_gives_intervals(tmp_path):
+    folder = saved(tmp_path / "mine", noise=0.01, draws=40)
+    true = cheapest_at_loss(BUDGET, 4, 8)
+    answer = yun2024.plan(FLOPS, folder, 4, 8)
+    for ratio in yun2024.RATIOS:
+        low, high = answer.intervals[ratio]
+        assert low < float(getattr(true, ratio)) < high
+        assert high < 1.2 * low
+    shown = run("--flops", FLOPS, "--coefficients", folder, "--base", 4, "--experts", 8)
+    assert (
+        "cost_ratio = {:.3g} ({:.3g} to {:.3g})".format(answer.cost_ratio, *answer.intervals["cost_ratio"])
+        in shown.stdout
+    )
+
+
+def test_no_intervals_where_a_draw_has_no_answer(tmp_path):
+    """Experts help just enough: with the coefficients of some draws, four do not reach the loss of a dense model."""
+    folder = saved(tmp_path / "mine", noise=0.03, draws=40, values=VALUES | {"d": 0.0, "B": 4.5}, free=("B",))
+    answer = yun2024.plan(FLOPS, folder, 1, 4)
+    assert answer.intervals == {}
+    assert answer.warnings[-1].startswith("There are no intervals")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ The paper prints no coefficients, so that there is no plan without the reader's.
 import json
 import math
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -23,8 +24,12 @@ from moelaws.laws.yun2024 import Yun2024, active_ratio, total_ratio
 from moelaws.predict import distance
 from moelaws.serving import load_device
 from moelaws.serving_cost import Iteration, cheapest
+from moelaws.uncertainty import Refits
 
 LAW = Yun2024()
+
+RATIOS = ("to_optimum", "to_base", "cost_ratio")
+"""What a plan has intervals of."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class Served:
         By the law, nats per token.
     gpus, requests : float or None
         Devices that serve a token cheapest, and how many requests run on them together; None if the model does not fit.
-    gpu_seconds, price : float or None
+    gpu_seconds_per_million, price_per_million : float or None
         Device seconds for a million generated tokens, and their price; None also without a price of an hour.
     """
 
@@ -56,8 +61,8 @@ class Served:
     loss: float
     gpus: int | None
     requests: float | None
-    gpu_seconds: float | None
-    price: float | None
+    gpu_seconds_per_million: float | None
+    price_per_million: float | None
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,8 @@ class ServingPlan:
         The model; the same number of experts, and the base model, at their lowest losses.
     to_optimum, to_base, cost_ratio : float
         Size over the optimum's and the base's, and cost over the base's.
+    intervals : dict
+        Ends of the 95 % intervals of these ratios by name, where the fit was saved with a bootstrap.
     warnings : tuple of str
         What there is to object to.
     """
@@ -88,6 +95,7 @@ class ServingPlan:
     to_optimum: float
     to_base: float
     cost_ratio: float
+    intervals: dict[str, tuple[float, float]]
     warnings: tuple[str, ...]
 
     def report(self) -> dict[str, Any]:
@@ -95,7 +103,7 @@ class ServingPlan:
         return asdict(self)
 
 
-def read_coefficients(path: str | os.PathLike[str]) -> tuple[Floats, Fit | None]:
+def read_coefficients(path: str | os.PathLike[str]) -> tuple[Floats, Fit | None, Refits | None]:
     """Read coefficients of Eq. 4 from a saved fit or from a JSON object of the ten values.
 
     Returns
@@ -104,6 +112,8 @@ def read_coefficients(path: str | os.PathLike[str]) -> tuple[Floats, Fit | None]
         Coefficients in the order of ``Yun2024().parameters``.
     fit : Fit or None
         The fit, if it is one.
+    refits : Refits or None
+        The bootstrap, if it was saved with the fit.
 
     Raises
     ------
@@ -111,10 +121,10 @@ def read_coefficients(path: str | os.PathLike[str]) -> tuple[Floats, Fit | None]
         If the fit is of another law, or the file does not hold the ten values within their bounds.
     """
     if Path(path).is_dir():
-        fitted, _ = artifact.load(path)
+        fitted, refits = artifact.load(path)
         if fitted.law.name != LAW.name:
             raise InputError(f"{path}: the fit is of the law {fitted.law.name}; one of {LAW.name} is expected.")
-        return fitted.coefficients, fitted
+        return fitted.coefficients, fitted, refits
     try:
         values = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
@@ -128,7 +138,7 @@ def read_coefficients(path: str | os.PathLike[str]) -> tuple[Floats, Fit | None]
         value, low, high = values[parameter.name], parameter.low, parameter.high
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
             raise InputError(f"{path}: {parameter.name} is {value!r}; a number from {low:g} to {high:g} is expected.")
-    return LAW.theta(values), None
+    return LAW.theta(values), None, None
 
 
 def plan(
@@ -192,12 +202,16 @@ def plan(
             raise InputError(f"Parameter {name} has the value {value:g}; a number from 1 on is expected.")
     if price is not None:
         positive(price=price)
-    theta, fitted = read_coefficients(coefficients)
+    theta, fitted, refits = read_coefficients(coefficients)
+    algorithm = cheapest_at_loss if bound == "loss" else lowest_loss_at_cost
 
     def cost(n_dense: Floats, n_routed: float) -> Floats:
         return cheapest(Footprint.of_size(n_dense, n_routed, traffic), machine, gpus, requests).gpu_seconds
 
-    answer = (cheapest_at_loss if bound == "loss" else lowest_loss_at_cost)(budget(theta, flops, cost), base, experts)
+    def solve(theta: Floats) -> OverTrained:
+        return algorithm(budget(theta, flops, cost), base, experts)
+
+    answer = solve(theta)
     for model in (answer.base, answer.chosen):
         if np.isnan(model.n_dense):
             raise InputError(f"No model with {experts:g} experts has the {bound} of the base model at this budget.")
@@ -211,6 +225,10 @@ def plan(
             model, cheapest(Footprint.of_size(model.n_dense, model.n_routed, traffic), machine, gpus, requests), price
         )
 
+    intervals = {} if refits is None else _intervals(refits, solve)
+    objections = _objections(answer, fitted, bound)
+    if refits is not None and not intervals:
+        objections.append("There are no intervals: with the coefficients of some draws no model is the answer.")
     return ServingPlan(
         law=LAW.name,
         bound=bound,
@@ -222,7 +240,8 @@ def plan(
         to_optimum=float(answer.to_optimum),
         to_base=float(answer.to_base),
         cost_ratio=float(answer.cost_ratio),
-        warnings=_objections(answer, fitted, bound),
+        intervals=intervals,
+        warnings=tuple(objections),
     )
 
 
@@ -239,12 +258,25 @@ def _served(model: Model, step: Iteration, price: float | None) -> Served:
         loss=float(model.loss),
         gpus=int(step.gpus) if fits else None,
         requests=float(step.batch) if fits else None,
-        gpu_seconds=seconds if fits else None,
-        price=price * seconds / 3600 if fits and price is not None else None,
+        gpu_seconds_per_million=seconds if fits else None,
+        price_per_million=price * seconds / 3600 if fits and price is not None else None,
     )
 
 
-def _objections(answer: OverTrained, fitted: Fit | None, bound: str) -> tuple[str, ...]:
+def _intervals(refits: Refits, solve: Callable[[Floats], OverTrained]) -> dict[str, tuple[float, float]]:
+    """Return the intervals of the ratios; none where a draw has no answer, as the others alone would be too narrow."""
+    try:
+        answer = solve(np.array([refits.fit.problem.theta(draw) for draw in refits.coefficients]))
+    except InputError:
+        return {}
+    ratios = {name: getattr(answer, name) for name in RATIOS}
+    if np.isnan(list(ratios.values())).any():
+        return {}
+    ends = {name: refits.interval(values) for name, values in ratios.items()}
+    return {name: (float(low), float(high)) for name, (low, high) in ends.items()}
+
+
+def _objections(answer: OverTrained, fitted: Fit | None, bound: str) -> list[str]:
     objections = []
     if bound == "cost" and answer.to_optimum == 1:
         objections.append(
@@ -254,11 +286,11 @@ def _objections(answer: OverTrained, fitted: Fit | None, bound: str) -> tuple[st
         objections.append(
             "How far the models lie from the runs behind the coefficients, a file of values does not say."
         )
-        return tuple(objections)
+        return objections
     for name, model in (("chosen", answer.chosen), ("base", answer.base)):
         point = pd.DataFrame({column: [float(getattr(model, column))] for column in LAW.columns})
         if (outside := float(distance(fitted, point)[0])) > 0:
             objections.append(
                 f"The {name} model is an extrapolation: it lies {outside:.2g} of the fitted log range outside the runs."
             )
-    return tuple(objections)
+    return objections
