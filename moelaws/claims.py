@@ -194,7 +194,8 @@ class Ledger:
                 raise InputError(f"Claim {claim} prints {len(printed)} numbers; {len(numbers)} were computed.")
             verdicts = [one.verdict(value, row["tolerance"]) for one, value in zip(printed, numbers, strict=True)]
             verdict = max(verdicts, key=VERDICTS.index)
-            kept = [float(f"{value:.6g}") for value in numbers]
+            # Six digits are the same on every machine; a count is exact, and stays so.
+            kept = [value if value.is_integer() and abs(value) < 1e12 else float(f"{value:.6g}") for value in numbers]
             values = kept[0] if len(kept) == 1 else kept
         if verdict == "differs" and not note:
             raise InputError(

@@ -160,6 +160,12 @@ def test_claims_files_are_consistent(paper):
             float(row["tolerance"].removesuffix("%"))
 
 
+def test_a_decision_keeps_six_digits_and_whole_counts():
+    ledger = Ledger("yun2024")
+    assert ledger.check("yun2024-T01", [12, 81_395_712]).computed == [12, 81_395_712]
+    assert ledger.check("yun2024-D03", 7.5 / 23).computed == 0.326087
+
+
 @pytest.mark.parametrize("paper", claims.papers())
 def test_every_claim_has_a_stored_verdict(paper):
     stored = claims.stored(paper)
