@@ -25,10 +25,12 @@ ROWS = pd.DataFrame(
         "flops": np.exp(RNG.uniform(41, 51, 36)),
     }
 )
+ROWS["n_dense"], ROWS["n_total"] = ROWS.n_active / 1.3, ROWS.n_active * ROWS.n_routed
 ROWS["leverage"] = ROWS.activation_ratio**-0.4 * (ROWS.flops / 1e20) ** 0.1
 ROWS["loss"] = (1.8 + 480 * ROWS.n_active**-0.35 + 2000 * ROWS.n_tokens**-0.37) * np.exp(0.01 * RNG.normal(size=36))
 POINTS = pd.DataFrame({"n_active": [1e8, 1.234567e11], "n_tokens": [3e9, 7e13], "n_routed": [8, 512]})
 POINTS = POINTS.assign(activation_ratio=[0.3, 1 / 300], granularity=[3.7, 40], flops=[2e19, 3.3e25])
+POINTS = POINTS.assign(n_dense=POINTS.n_active / 1.3, n_total=POINTS.n_active * POINTS.n_routed)
 
 
 @pytest.mark.parametrize("law", LAWS.values(), ids=LAWS)
