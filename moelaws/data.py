@@ -8,6 +8,7 @@ published, which are not in the repository, under the schema ``public_runs/runs`
 """
 
 import os
+import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -158,6 +159,38 @@ def read(path: str | os.PathLike[str], like: str) -> pd.DataFrame:
         with file, row, column and what is expected.
     """
     return _read_csv(Path(path), _locate(like)["schema"])
+
+
+def write(text: str, path: Path, like: str) -> None:
+    """Put a table in the place of a file, whole and only if it keeps a schema.
+
+    Parameters
+    ----------
+    text : str
+        The table as CSV.
+    path : pathlib.Path
+        The file; its folder exists.
+    like : str
+        Table whose schema it has to keep, as in :func:`read`.
+
+    Raises
+    ------
+    InputError
+        If the table breaks the schema; the file stays as it was.
+    """
+    handle, partial = tempfile.mkstemp(suffix=".partial", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(handle)
+        read(partial, like)
+        os.chmod(partial, 0o644)  # a temporary file is its owner's alone
+        os.replace(partial, path)
+    except InputError as error:
+        raise InputError(str(error).replace(partial, str(path))) from None
+    finally:
+        Path(partial).unlink(missing_ok=True)
 
 
 def printed(name: str) -> pd.DataFrame:

@@ -302,6 +302,23 @@ def left_out(fit: Fit, by: str | None = None) -> Floats:
     return predicted
 
 
+def left_out_error(fit: Fit, by: str) -> pd.Series:
+    """Return the mean relative error of each group, predicted by a fit to all others.
+
+    Parameters
+    ----------
+    fit, by
+        As for :func:`left_out`.
+
+    Returns
+    -------
+    pandas.Series
+        Mean absolute relative errors, by the group's value.
+    """
+    errors = np.abs(left_out(fit, by) / fit.law.observed(fit.table) - 1)
+    return pd.Series(errors).groupby(fit.table[by].to_numpy()).mean()
+
+
 def written(value: float, ends: Sequence[float]) -> str:
     """Write a value with its interval, to two digits of the interval's half-width.
 

@@ -163,6 +163,15 @@ def test_good_table_of_the_readers_own(tmp_path):
     assert rows.concurrency.dtype == "int64"
 
 
+def test_table_is_written_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "mine.csv"
+    data.write(HEAD + ROW, path, like="yang2025/throughput")
+    with pytest.raises(InputError, match=r"mine\.csv, row 1 .* column 'throughput'"):
+        data.write(HEAD + ROW.replace("479", "0"), path, like="yang2025/throughput")
+    assert path.read_text(encoding="utf-8") == HEAD + ROW
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_optional_cells_may_be_empty():
     assert pd.isna(data.load("devices/devices").set_index("device").fp8_tflops["A800-80G-PCIe"])
 

@@ -184,6 +184,14 @@ def test_left_out_is_the_refit_without_the_row():
     assert np.abs(by_load / LAW.observed(LOW[8]) - 1).mean() > np.abs(predicted / LAW.observed(LOW[8]) - 1).mean()
 
 
+def test_error_of_a_group_left_out_is_that_of_a_fit_to_the_others():
+    table = LOW[8]
+    errors = uncertainty.left_out_error(fit(LAW, table), by="concurrency")
+    assert errors.index.tolist() == sorted(table.concurrency.unique())
+    apart = table.concurrency == 16
+    assert errors[16] == pytest.approx(fit(LAW, table[~apart]).mean_error(table[apart]))
+
+
 def test_bootstrap_is_reproducible_and_draws_whole_groups():
     rows = pd.DataFrame({"run": [1, 1, 2, 2, 3, 3], "x": [1, -1, 2, -2, 3, -3]})
     sums = uncertainty.bootstrap(lambda t: t.x.sum(), rows, by="run", draws=50)

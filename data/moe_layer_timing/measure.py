@@ -4,9 +4,6 @@
 table; ``--quick`` tries the program in ten seconds. PyTorch is needed: the extra ``runs`` brings it.
 """
 
-import os
-import platform
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -23,6 +20,7 @@ from tqdm import tqdm
 
 from moelaws import data
 from moelaws.errors import InputError
+from moelaws.machine import processor
 
 TABLE = "moe_layer_timing/intel_xeon"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -204,11 +202,7 @@ def device_name(device: torch.device) -> str:
     """Return what a device is called."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
+    return processor()
 
 
 def table_of(bench: Bench, cells: list[Cell]) -> pd.DataFrame:
@@ -250,11 +244,7 @@ def write(table: pd.DataFrame, out: Path) -> None:
         If the folder cannot be written to, or a row breaks the schema.
     """
     try:
-        with tempfile.TemporaryDirectory(dir=out.parent) as folder:
-            made = Path(folder) / out.name
-            table.to_csv(made, index=False)
-            data.read(made, like=TABLE)
-            os.replace(made, out)
+        data.write(table.to_csv(index=False), out, like=TABLE)
     except OSError as error:
         raise InputError(
             f"{out}: the table cannot be written ({error.strerror}); a writable folder is expected."

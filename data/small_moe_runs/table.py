@@ -4,12 +4,10 @@ import csv
 import fcntl
 import io
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from moelaws import data
-from moelaws.errors import InputError
 
 SCHEMA = "small_moe_runs/runs"
 
@@ -50,18 +48,6 @@ def append(path: Path, row: Mapping[str, object]) -> None:
             writer.writeheader()
         writer.writerow(row)
         whole = (path.read_text(encoding="utf-8") if path.exists() else "") + text.getvalue()
-        handle, partial = tempfile.mkstemp(suffix=".partial", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(whole)
-                file.flush()
-                os.fsync(handle)
-            data.read(partial, like=SCHEMA)
-            os.chmod(partial, 0o644)
-            os.replace(partial, path)
-        except InputError as error:
-            raise InputError(str(error).replace(partial, str(path))) from None
-        finally:
-            Path(partial).unlink(missing_ok=True)
+        data.write(whole, path, like=SCHEMA)
     finally:
         os.close(folder)

@@ -4,7 +4,6 @@
 whole set: it skips the runs that the table holds already, and may be stopped at any time and started again.
 """
 
-import platform
 import sys
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from tqdm import tqdm
 from trunk import State, Training, Validation
 
 from moelaws.errors import InputError
+from moelaws.machine import processor
 
 HERE = Path(__file__).resolve().parent
 
@@ -78,13 +78,8 @@ def device_name(device: torch.device) -> str:
     """Return what a device is called, with the threads used where it is a processor."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        name = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        name = platform.processor() or platform.machine()
     threads = torch.get_num_threads()
-    return f"{name}, {threads} thread{'s' if threads > 1 else ''}"
+    return f"{processor()}, {threads} thread{'s' if threads > 1 else ''}"
 
 
 def steps_to_do(points: list[EndPoint]) -> int:

@@ -32,6 +32,7 @@ its loss is the size term, and which share of the loss that neither size nor dat
 LOWER, UPPER = np.array(list(BOX.values())).T
 FAR = 1e3  # the residual of coefficients without an optimum
 TOLERANCES = 2.0  # at one tolerance the set is all but empty
+ROOM = np.where(np.isinf([statement.high for statement in STATEMENTS]), 0, TOLERANCES)  # orders hold strictly
 COMPATIBLE = (Convention("active", "active"), Convention("total", "total"))
 NAMES = [parameter.name for parameter in Yun2024().parameters]
 
@@ -150,8 +151,7 @@ def bounded(unit: Floats, convention: Convention, tolerant: bool) -> Floats:
 def inside(units: Floats, convention: Convention) -> np.ndarray:
     """Return which coordinates satisfy all statements within the sampled tolerances, and all orders strictly."""
     found = np.abs(misses(units, convention, tolerant=True))
-    orders = np.isinf([statement.high for statement in STATEMENTS])
-    return (found <= np.where(orders, 0, TOLERANCES)).all(axis=1) & ((units >= 0) & (units <= 1)).all(axis=1)
+    return (found <= ROOM).all(axis=1) & ((units >= 0) & (units <= 1)).all(axis=1)
 
 
 def drawn(convention: Convention, seed: int, starts: int) -> Floats:
@@ -165,12 +165,10 @@ def drawn(convention: Convention, seed: int, starts: int) -> Floats:
 
 def farthest(unit: Floats, convention: Convention, column: int, sign: int) -> float:
     """Return how far one coordinate reaches inside the set, from one of its points."""
-    orders = np.isinf([statement.high for statement in STATEMENTS])
-    room = np.where(orders, 0, TOLERANCES)
 
     def slack(x: Floats) -> Floats:
         one = misses(x[None], convention, True)[0]
-        return np.concatenate([room - one, room + one])
+        return np.concatenate([ROOM - one, ROOM + one])
 
     def slack_slopes(x: Floats) -> Floats:
         matrix = slopes(x[None], convention, True)[0]
@@ -185,7 +183,7 @@ def farthest(unit: Floats, convention: Convention, column: int, sign: int) -> fl
         constraints={"type": "ineq", "fun": slack, "jac": slack_slopes},
         options={"maxiter": 60, "ftol": 1e-6},
     )
-    near = np.abs(misses(result.x[None], convention, True))[0] <= room + 1e-3
+    near = np.abs(misses(result.x[None], convention, True))[0] <= ROOM + 1e-3
     return float(max(sign * result.x[column], sign * unit[column]) * sign if near.all() else unit[column])
 
 

@@ -205,11 +205,11 @@ def plan(
     theta, fitted, refits = read_coefficients(coefficients)
     algorithm = cheapest_at_loss if bound == "loss" else lowest_loss_at_cost
 
-    def cost(n_dense: Floats, n_routed: float) -> Floats:
-        return cheapest(Footprint.of_size(n_dense, n_routed, traffic), machine, gpus, requests).gpu_seconds
+    def serve(n_dense: Floats, n_routed: float) -> Iteration:
+        return cheapest(Footprint.of_size(n_dense, n_routed, traffic), machine, gpus, requests)
 
     def solve(theta: Floats) -> OverTrained:
-        return algorithm(budget(theta, flops, cost), base, experts)
+        return algorithm(budget(theta, flops, lambda *size: serve(*size).gpu_seconds), base, experts)
 
     answer = solve(theta)
     for model in (answer.base, answer.chosen):
@@ -221,9 +221,7 @@ def plan(
             )
 
     def served(model: Model) -> Served:
-        return _served(
-            model, cheapest(Footprint.of_size(model.n_dense, model.n_routed, traffic), machine, gpus, requests), price
-        )
+        return _served(model, serve(model.n_dense, model.n_routed), price)
 
     intervals = {} if refits is None else _intervals(refits, solve)
     objections = _objections(answer, fitted, bound)
