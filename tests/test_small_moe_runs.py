@@ -1,5 +1,7 @@
 """Our own training runs: the plan, and the table that holds what has been made of it."""
 
+import re
+
 import grid
 import pandas as pd
 import pytest
@@ -12,6 +14,7 @@ HERE = data.ROOT / "data" / "small_moe_runs"
 
 PLAN = {point.name: point for point in grid.grid()}
 RUNS = data.load("small_moe_runs/runs")
+CURVES = data.load("small_moe_runs/curves")
 
 
 def test_plan_covers_what_was_asked_for():
@@ -22,10 +25,12 @@ def test_plan_covers_what_was_asked_for():
     assert len(PLAN) - len(points) >= 20
     cells = {(point.trunk.d_model, point.trunk.n_routed // point.trunk.top_k, point.n_tokens) for point in main}
     sizes, expansions, tokens = map(set, zip(*cells, strict=True))
-    assert len(cells) == len(sizes) * len(expansions) * len(tokens)
+    longest = {cell for cell in cells if cell[2] == max(tokens)}
+    assert len(longest) == len(expansions)
+    assert len(cells - longest) == len(sizes) * len(expansions) * (len(tokens) - 1)
     assert len(sizes) >= 4
     assert expansions == {1, 2, 4, 8, 16, 32, 64}
-    assert len(tokens) >= 4
+    assert len(tokens) > 4
     assert max(point.flops for point in main) > 100 * min(point.flops for point in main)
 
 
@@ -82,6 +87,19 @@ def test_rows_belong_to_the_plan():
         assert row.learning_rate == point.trunk.learning_rate
 
 
+def test_rows_cover_what_was_asked_for():
+    assert len(RUNS) >= 150
+    assert (RUNS.seed > 0).sum() >= 20
+    assert RUNS.flops.max() > 100 * RUNS.flops.min()
+    assert (RUNS[RUNS.top_k <= 2].groupby("d_model").n_tokens.nunique() >= 4).all()
+
+
+def test_readme_makes_a_run_of_the_plan_again():
+    names = re.findall(r"--only (\S+)", (HERE / "README.md").read_text(encoding="utf-8"))
+    assert names
+    assert set(names) <= PLAN.keys()
+
+
 def test_rows_can_be_compared():
     assert RUNS.corpus.nunique() == 1
     assert (RUNS.load_max <= RUNS.n_routed / RUNS.top_k).all()
@@ -103,6 +121,24 @@ def test_runs_are_a_table_of_runs():
     assert len(shown) == len(RUNS)
 
 
+def test_curves_end_at_the_training_loss_of_their_run():
+    ends = CURVES.groupby("run").n_tokens.max()
+    for row in RUNS[RUNS.run.isin(ends.index)].itertuples():
+        curve = CURVES[CURVES.run == row.run].sort_values("n_tokens")
+        assert curve.n_tokens.iloc[-1] == row.n_tokens
+        assert (curve.n_tokens.diff().dropna() == curve.n_tokens.iloc[0]).all()
+        assert curve.train_loss.iloc[-1] == row.train_loss
+    assert set(ends.index) <= set(RUNS.run)
+
+
+def test_curves_of_a_trunk_are_one_until_they_branch():
+    trunks = CURVES.run.str.rpartition("-D")
+    for _, some in CURVES.assign(trunk=trunks[0], end=trunks[2].astype(int)).groupby("trunk"):
+        stable = some[some.n_tokens <= (1 - grid.DECAY) * some.end]
+        assert (stable.groupby("n_tokens").train_loss.nunique() == 1).all()
+        assert (some.groupby("n_tokens").train_loss.nunique() > 1).any()
+
+
 def test_learning_rates_are_the_best_of_the_search_and_inside_it():
     search = data.load("small_moe_runs/lr_search")
     assert set(search.run) == {point.name for point in grid.search()}
@@ -117,10 +153,10 @@ def row():
 
 def test_rows_are_appended_whole(tmp_path, row):
     path = tmp_path / "mine.csv"
-    assert table.names(path) == set()
+    assert table.names(path, table.RUNS) == set()
     for number in range(3):
-        table.append(path, row | {"run": f"run {number}"})
-    assert table.names(path) == {"run 0", "run 1", "run 2"}
+        table.append(path, [row | {"run": f"run {number}"}], table.RUNS)
+    assert table.names(path, table.RUNS) == {"run 0", "run 1", "run 2"}
     assert list(pd.read_csv(path)) == list(RUNS)
     assert [file.name for file in tmp_path.iterdir()] == ["mine.csv"]
 
@@ -135,10 +171,10 @@ def test_rows_are_appended_whole(tmp_path, row):
 )
 def test_bad_row_leaves_the_table_as_it_was(tmp_path, row, change, sentence):
     path = tmp_path / "mine.csv"
-    table.append(path, row)
+    table.append(path, [row], table.RUNS)
     before = path.read_bytes()
     with pytest.raises(InputError, match=sentence) as error:
-        table.append(path, row | change)
+        table.append(path, [row | change], table.RUNS)
     assert str(path) in str(error.value)
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["mine.csv"]
@@ -148,7 +184,7 @@ def test_broken_table_is_refused_and_stays_as_it_was(tmp_path, row):
     path = tmp_path / "mine.csv"
     path.write_text("not,a,table\n1,2,3\n", encoding="utf-8")
     with pytest.raises(InputError, match="column 'source' is missing"):
-        table.names(path)
+        table.names(path, table.RUNS)
     with pytest.raises(InputError, match=r"mine\.csv: this is not a CSV table"):
-        table.append(path, row)
+        table.append(path, [row], table.RUNS)
     assert path.read_text(encoding="utf-8") == "not,a,table\n1,2,3\n"

@@ -173,13 +173,25 @@ def test_command_makes_each_run_once(tmp_path, short):
         return CliRunner().invoke(train.main, [*out, *options], catch_exceptions=False)
 
     assert call("--shard", "0/2").exit_code == 0
-    assert len(table.names(tmp_path / "mine.csv")) == 2
+    assert len(table.names(tmp_path / "mine.csv", table.RUNS)) == 2
     assert call("--shard", "1/2").exit_code == 0
     once = (tmp_path / "mine.csv").read_bytes()
-    assert len(table.names(tmp_path / "mine.csv")) == 4
+    assert len(table.names(tmp_path / "mine.csv", table.RUNS)) == 4
     assert "0 of them new" in call().output
     assert (tmp_path / "mine.csv").read_bytes() == once
     assert not list(tmp_path.glob("trunks/*/*"))
+
+
+def test_curve_is_what_was_seen_on_the_way(tmp_path, text):
+    point = grid.EndPoint(TRUNKS[0], 2048 * 64)
+    state, _ = trained(text, tmp_path, point)
+    curve = train.curve_of(point, state)
+    assert [row["n_tokens"] for row in curve] == [2048 * 32, 2048 * 64]
+    assert float(curve[0]["train_loss"]) == pytest.approx(sum(state.losses[:32]) / 32, abs=5e-5)
+    assert float(curve[1]["train_loss"]) < float(curve[0]["train_loss"])
+    path = tmp_path / "curves.csv"
+    table.append(path, curve, table.CURVES)
+    assert table.names(path, table.CURVES) == {point.name}
 
 
 def test_mistakes_end_in_one_sentence(tmp_path, short):

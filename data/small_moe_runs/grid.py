@@ -174,13 +174,15 @@ def grid() -> list[EndPoint]:
     """Return every end point of the set, the cheapest first."""
     sizes, expansions = tuple(LAYERS), (1, 2, 4, 8, 16, 32, 64)
     main = [trunk(size, expansion) for size in sizes for expansion in expansions]
+    longest = [trunk(32, expansion) for expansion in expansions]
     # Total size fixed: more and narrower experts. Number of experts fixed: more and narrower active ones.
     finer = [trunk(size, 16, top_k) for size in (32, 64) for top_k in (4, 8)]
     more_active = [trunk(size, 32 // top_k, top_k) for size in (32, 64) for top_k in (4, 8)]
     repeats = [trunk(size, expansion, seed=seed) for size in (32, 64) for expansion in (1, 8, 32) for seed in (1, 2)]
     large_repeats = [trunk(size, expansion, seed=1) for size in (96, 128) for expansion in (1, 8, 32)]
     points = [
-        *ends(main, 19, 20, 21, 22, 23),
+        *ends(main, 19, 20, 21, 22),
+        *ends(longest, 23),
         *ends(finer + more_active, 19, 20, 21, 22),
         *ends(repeats, 19, 20, 21),
         *ends(large_repeats, 19, 20),

@@ -1,44 +1,54 @@
-"""The table of runs: a row goes in whole, once, and only if it keeps the schema."""
+"""The tables of runs: what is said of a run goes in whole, once, and only if it keeps the schema."""
 
 import csv
 import fcntl
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from moelaws import data
 
-SCHEMA = "small_moe_runs/runs"
+RUNS = "small_moe_runs/runs"
+CURVES = "small_moe_runs/curves"
 
 
-def names(path: Path) -> set[str]:
+def names(path: Path, like: str) -> set[str]:
     """Return the runs that a table holds; none where there is no file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The table.
+    like : str
+        Table whose schema it has.
 
     Raises
     ------
     InputError
         If the file breaks the schema.
     """
-    return set(data.read(path, like=SCHEMA).run) if path.exists() else set()
+    return set(data.read(path, like).run) if path.exists() else set()
 
 
-def append(path: Path, row: Mapping[str, object]) -> None:
-    """Add a run to a table, while other processes may do the same.
+def append(path: Path, rows: Iterable[Mapping[str, object]], like: str) -> None:
+    """Add rows to a table, while other processes may do the same.
 
     Parameters
     ----------
     path : pathlib.Path
         The table; it is made where there is none.
-    row : mapping
+    rows : iterable of mapping
         Values by column.
+    like : str
+        Table whose schema it has.
 
     Raises
     ------
     InputError
-        If the row or the table breaks the schema, or the run is there already; the table stays as it was.
+        If a row or the table breaks the schema, or a run is there already; the table stays as it was.
     """
-    columns = [column["name"] for column in data.columns(SCHEMA)]
+    columns = [column["name"] for column in data.columns(like)]
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)  # on the folder: the file itself is replaced
@@ -46,8 +56,8 @@ def append(path: Path, row: Mapping[str, object]) -> None:
         writer = csv.DictWriter(text, columns, lineterminator="\n")
         if not path.exists():
             writer.writeheader()
-        writer.writerow(row)
+        writer.writerows(rows)
         whole = (path.read_text(encoding="utf-8") if path.exists() else "") + text.getvalue()
-        data.write(whole, path, like=SCHEMA)
+        data.write(whole, path, like)
     finally:
         os.close(folder)

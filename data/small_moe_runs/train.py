@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from corpus import load, synthetic
 from grid import BATCH, CONTEXT, PLANS, EndPoint, shard
-from table import append, names
+from table import CURVES, RUNS, append, names
 from tqdm import tqdm
 from trunk import State, Training, Validation
 
@@ -20,6 +20,8 @@ from moelaws.errors import InputError
 from moelaws.machine import processor
 
 HERE = Path(__file__).resolve().parent
+AVERAGED = 32
+"""Steps over which a training loss is a mean."""
 
 
 def row_of(point: EndPoint, state: State, validation: Validation, training: Training) -> dict[str, object]:
@@ -60,7 +62,7 @@ def row_of(point: EndPoint, state: State, validation: Validation, training: Trai
         "epochs": f"{point.n_tokens / ((len(training.corpus.train) - 1) // CONTEXT * CONTEXT):.4f}",
         "flops_attention": attention,
         "loss_se": f"{validation.loss_se:.5f}",
-        "train_loss": f"{np.mean(state.losses):.4f}",
+        "train_loss": f"{np.mean(state.losses[-AVERAGED:]):.4f}",
         "load_max": f"{max(load.max() for load in loads):.3f}",
         "load_entropy": f"{min(entropies):.4f}",
         "load_entropy_layers": ";".join(f"{entropy:.4f}" for entropy in entropies),
@@ -72,6 +74,15 @@ def row_of(point: EndPoint, state: State, validation: Validation, training: Trai
         "torch": torch.__version__,
         "corpus": training.corpus.name,
     }
+
+
+def curve_of(point: EndPoint, state: State) -> list[dict[str, object]]:
+    """Return the mean training loss of each ``AVERAGED`` steps of a run, its trunk's part first."""
+    means = np.reshape(state.losses, (-1, AVERAGED)).mean(axis=1)
+    return [
+        {"run": point.name, "n_tokens": AVERAGED * number * BATCH, "train_loss": f"{mean:.4f}"}
+        for number, mean in enumerate(means, start=1)
+    ]
 
 
 def device_name(device: torch.device) -> str:
@@ -90,14 +101,17 @@ def steps_to_do(points: list[EndPoint]) -> int:
     return sum(longest.values()) + sum(point.steps - point.branch for point in points)
 
 
-def make(points: list[EndPoint], training: Training, out: Path, bar: tqdm) -> None:
+def make(points: list[EndPoint], training: Training, out: Path, curves: Path | None, bar: tqdm) -> None:
     """Train the end points that the table does not hold, and add them."""
     for place, point in enumerate(points):
-        if point.name in names(out):
+        if point.name in names(out, RUNS):
             continue
         bar.set_description(point.name)
         state, validation = training.run(point)
-        append(out, row_of(point, state, validation, training))
+        # The run last: a run in the table is not made again, so that its curve has to be there already.
+        if curves and point.name not in names(curves, CURVES):
+            append(curves, curve_of(point, state), CURVES)
+        append(out, [row_of(point, state, validation, training)], RUNS)
         if point.trunk not in {later.trunk for later in points[place + 1 :]}:
             training.forget(point.trunk)
 
@@ -117,6 +131,11 @@ def make(points: list[EndPoint], training: Training, out: Path, bar: tqdm) -> No
     help="Folder of the text and of unfinished runs; also $MOELAWS_RUNS_CACHE.",
 )
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Table that the runs are added to.")
+@click.option(
+    "--curves",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Table that each run's training loss on the way is added to.",
+)
 @click.option("--only", metavar="TEXT", default="", help="Only the runs whose name holds this text.")
 def main(
     plan: str,
@@ -127,6 +146,7 @@ def main(
     threads: int,
     cache: Path,
     out: Path | None,
+    curves: Path | None,
     only: str,
 ) -> None:
     """Train the runs of this data set and add each to its table."""
@@ -143,14 +163,14 @@ def main(
         cache.mkdir(parents=True, exist_ok=True)
         if smoke:
             tables["smoke"].unlink(missing_ok=True)
-        done = names(out)
+        done = names(out, RUNS)
         left = [point for point in points if point.name not in done]
         corpus = synthetic() if smoke else load(cache)
         with tqdm(total=steps_to_do(left), unit="step", mininterval=1 if sys.stderr.isatty() else 30) as bar:
-            make(points, Training(corpus, cache, torch.device(device_kind), precision, bar.update), out, bar)
+            make(points, Training(corpus, cache, torch.device(device_kind), precision, bar.update), out, curves, bar)
     except InputError as error:
         raise click.ClickException(str(error)) from None
-    click.echo(f"{out}: {len(names(out))} runs, {len(left)} of them new.")
+    click.echo(f"{out}: {len(names(out, RUNS))} runs, {len(left)} of them new.")
 
 
 if __name__ == "__main__":

@@ -27,11 +27,8 @@ Z = 0.001
 """Weight of the loss that keeps the router's logits small."""
 CLIP = 1.0
 """Largest norm of a step's gradient."""
-LAST = 32
-"""Last steps of a run, whose mean loss is its training loss."""
 SAVE_EVERY = 300.0
 """Seconds of training after which the state is written, at the latest."""
-
 
 KEPT = ("step", "seconds", "processor_seconds", "losses")
 """What a saved state holds beside weights and moments."""
@@ -52,7 +49,7 @@ class State:
     seconds, processor_seconds : float
         Time they took, and how much of it this process had a processor.
     losses : list of float
-        Training loss of the last steps.
+        Training loss of every step.
     """
 
     model: Transformer
@@ -185,7 +182,7 @@ class Training:
         (loss + extra).backward()
         torch.nn.utils.clip_grad_norm_(state.model.parameters(), CLIP)
         state.optimizer.step()
-        state.losses = [*state.losses[1 - LAST :], loss.item()]
+        state.losses.append(loss.item())
         state.step += 1
 
     def batch(self, text: NDArray[np.uint16], step: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
