@@ -57,6 +57,7 @@ def fit_command(
     """
     from moelaws import artifact, laws, uncertainty
     from moelaws import table as tables
+    from moelaws.condition import where
     from moelaws.fit import fit
 
     law, loss = laws.find(name), _chosen_loss(kind, delta)
@@ -65,7 +66,7 @@ def fit_command(
     if out is not None:
         artifact.reserve(out)
     rows = tables.read(table, (*law.columns, law.response))
-    held = None if holdout is None else tables.where(rows, holdout)
+    held = None if holdout is None else where(rows, holdout)
     fitted = fit(law, rows if held is None else rows[~held], loss)
     sample, ends, objections = None, {}, list(fitted.warnings)
     if draws is not None:
@@ -171,11 +172,12 @@ def compare_command(
     from moelaws import laws
     from moelaws import table as tables
     from moelaws.compare import compare
+    from moelaws.condition import where
 
     candidates = [laws.find(name) for name in names]
     needed = {column for law in candidates for column in (*law.columns, law.response)}
     rows = tables.read(table, sorted(needed | {along}))
-    held = tables.where(rows, holdout)
+    held = where(rows, holdout)
     compared = compare(candidates, rows, ~held, along, _chosen_loss(kind, delta), by, progress=not as_json)
     validation, scores = compared.validation(), compared.score()
     objections = [f"{name}: {sentence}" for name, one in compared.fits.items() for sentence in one.warnings]

@@ -1,4 +1,4 @@
-"""Tables from outside: read, checked cell by cell, and divided by an expression."""
+"""Tables from outside: read, and checked cell by cell."""
 
 import os
 import warnings
@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from moelaws.errors import InputError
 from moelaws.laws.base import Floats
@@ -85,42 +84,6 @@ def numbers(table: pd.DataFrame, name: str, where: str = "The table", positive: 
         expected = "positive" if positive else "finite"
         raise InputError(f"{where}, row {row + 1}, column '{name}': {found} is found; a {expected} number is expected.")
     return column
-
-
-def where(table: pd.DataFrame, expression: str) -> NDArray[np.bool_]:
-    """Return which rows fulfil an expression, such as ``"n_active > 4e8"``.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Rows.
-    expression : str
-        A condition on columns, in the language of ``pandas.DataFrame.query``.
-
-    Raises
-    ------
-    InputError
-        If it is no condition on the table's columns, or holds in all rows or in none.
-
-    Examples
-    --------
-    >>> where(pd.DataFrame({"n_active": [1e8, 1e9]}), "n_active > 4e8").tolist()
-    [False, True]
-    """
-    try:
-        chosen = table.eval(expression, engine="python")
-    except Exception as error:  # an expression can fail in as many ways as a program
-        reason = " ".join(str(error).split()).rstrip(".")
-        raise InputError(
-            f"Expression '{expression}' cannot be evaluated ({reason}); "
-            f"a condition on the columns {_listed(table)} is expected, such as 'n_active > 4e8'."
-        ) from None
-    if not isinstance(chosen, pd.Series) or chosen.dtype != bool:
-        raise InputError(f"Expression '{expression}' is no condition; one such as 'n_active > 4e8' is expected.")
-    if chosen.all() or not chosen.any():
-        share = "all rows" if chosen.all() else "no row"
-        raise InputError(f"Expression '{expression}' holds in {share}; one that divides the rows is expected.")
-    return chosen.to_numpy()
 
 
 def _listed(table: pd.DataFrame) -> str:

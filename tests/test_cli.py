@@ -190,9 +190,9 @@ def test_compare_as_json_and_as_text(table):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--holdout", "n_active >"], "Expression 'n_active >' cannot be evaluated (invalid syntax"),
+        (["--holdout", "n_active >"], "Expression 'n_active >' cannot be read (invalid syntax"),
         (["--holdout", "size > 3"], "a condition on the columns run, n_active, n_routed, loss is expected"),
-        (["--holdout", "n_active"], "Expression 'n_active' is no condition"),
+        (["--holdout", "n_active"], "column 'n_active' is not one of true and false"),
         (["--holdout", "loss > 0"], "Expression 'loss > 0' holds in all rows"),
         (["--holdout", ""], "Expression '' "),
         (["--delta", "0.1"], "Option --delta belongs to Huber's loss"),
