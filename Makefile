@@ -12,7 +12,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
 
 book: .venv/.installed ## execute the chapters that changed, then build the site in _build/html
-	$(PY) -m moelaws.execute
+	$(PY) book/tools/execute.py
 	@$(MAKE) --no-print-directory _build/.built
 	@echo "The site is at _build/html/index.html"
 

@@ -9,10 +9,9 @@ import os
 import re
 from functools import cache
 
+import execute
 import pytest
 from nbval.plugin import IPyNbCell
-
-from moelaws import execute
 
 RTOL = 1e-6
 ATOL = 1e-12  # for results that are zero but for rounding

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from run import machine, timed
 
-from moelaws import shapes
-from moelaws.laws.wan2026 import Setting
+from moelaws.papers.wan2026 import shapes
+from moelaws.papers.wan2026.law import Setting
 
 TOLERANCE = 0.05
 STEP = 8

@@ -24,9 +24,10 @@ from scipy.optimize import minimize
 from scipy.special import huber as scipy_huber
 from scipy.special import logsumexp
 
-from moelaws import data, uncertainty
+from moelaws import data
 from moelaws.errors import Unavailable
-from moelaws.fit import Fit, fit, huber
+from moelaws.fitting import intervals as uncertainty
+from moelaws.fitting.estimation import Fit, fit, huber
 from moelaws.laws import LAWS
 
 HERE = Path(__file__).parent

@@ -1,5 +1,5 @@
 """Lets ``python -m moelaws`` do what ``moelaws`` does."""
 
-from moelaws.cli import main
+from moelaws.cli.main import main
 
 main()

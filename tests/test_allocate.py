@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from moelaws.allocate import SOURCES, allocate, wan2026
-from moelaws.cli import main
+from moelaws.cli.main import main
 from moelaws.errors import InputError
-from moelaws.laws import wan2026 as law
-from moelaws.trend import Trend
+from moelaws.fitting.trend import Trend
+from moelaws.papers.allocation import SOURCES, allocate
+from moelaws.papers.wan2026 import allocation as wan2026
+from moelaws.papers.wan2026 import law as law
 
 SCALES = wan2026.scales()
 

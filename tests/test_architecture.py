@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moelaws import architecture, certify, data
-from moelaws.architecture import Architecture, GroupedAttention, LatentAttention
+from moelaws import data
 from moelaws.errors import InputError
+from moelaws.models import catalogue as architecture
+from moelaws.models import published as certify
+from moelaws.models.catalogue import Architecture, GroupedAttention, LatentAttention
 
 MODELS = data.load("models/models").set_index("model")
 CERTIFIED = certify.models()

@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from moelaws import artifact, uncertainty
 from moelaws.errors import InputError
-from moelaws.fit import fit, huber
+from moelaws.fitting import intervals as uncertainty
+from moelaws.fitting import saved as artifact
+from moelaws.fitting.estimation import fit, huber
+from moelaws.fitting.prediction import distance, predict
 from moelaws.laws import LAWS
 from moelaws.laws.dense import Dense
-from moelaws.predict import distance, predict
 
 RNG = np.random.default_rng(5)
 ROWS = pd.DataFrame(

@@ -11,10 +11,11 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from moelaws import diagnosis, laws
-from moelaws.cli import main
+from moelaws import laws
+from moelaws.cli.main import main
 from moelaws.errors import InputError
-from moelaws.fit import fit, huber
+from moelaws.fitting import diagnosis
+from moelaws.fitting.estimation import fit, huber
 from moelaws.laws.dense import BESIROGLU, Dense
 
 

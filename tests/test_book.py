@@ -4,9 +4,9 @@ import book_rules
 import pytest
 import yaml
 from book_rules import Chapter
+from execute import absent, stale
 
-from moelaws.data import ROOT
-from moelaws.execute import absent, stale
+from moelaws.paths import ROOT
 
 TEXTS = book_rules.stored_chapters(ROOT)
 

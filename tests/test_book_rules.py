@@ -124,9 +124,9 @@ FAULTS = [
     ("sections_in_order", changed("## The law", "## A law")),
     ("sections_in_order", changed("## The data\n", "")),
     ("short_functions", code(LONG)),
-    ("public_names", code("from moelaws.fit import _private")),
+    ("public_names", code("from moelaws.fitting.estimation import _private")),
     ("public_names", code("import moelaws._private")),
-    ("public_names", code("moelaws.fit._private()")),
+    ("public_names", code("moelaws.fitting.estimation._private()")),
     ("no_relative_path", code('open("../data/x.csv")')),
     ("no_relative_path", code('read("data/key/x.csv")')),
 ]

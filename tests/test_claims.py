@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moelaws import claims, data
-from moelaws.claims import Ledger, Printed
+from moelaws import data
 from moelaws.errors import InputError
+from moelaws.ledger import claims
+from moelaws.ledger.claims import Ledger, Printed
 
 
 @pytest.mark.parametrize(

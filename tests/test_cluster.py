@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from moelaws import uncertainty
-from moelaws.fit import fit
+from moelaws.fitting import intervals as uncertainty
+from moelaws.fitting.estimation import fit
 from moelaws.laws import LAWS
 
 distributed = pytest.importorskip("distributed", reason="dask.distributed is not installed; make test installs it.")

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from moelaws.compare import PREDICTED_RUNGS, RUNGS, compare
 from moelaws.errors import InputError
-from moelaws.fit import fit
+from moelaws.fitting.comparison import PREDICTED_RUNGS, RUNGS, compare
+from moelaws.fitting.estimation import fit
 from moelaws.laws import LAWS
 
 FLOOR, POWER, SUM, CLARK = (LAWS[name] for name in ("floor_product", "power_product", "floor_sum", "clark2022"))

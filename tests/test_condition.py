@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moelaws.condition import where
+from moelaws.data.condition import where
 from moelaws.errors import InputError
 
 ROWS = pd.DataFrame(

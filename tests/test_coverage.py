@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from moelaws import data, uncertainty
-from moelaws.fit import LOG_SQUARES, fit, huber
+from moelaws import data
+from moelaws.fitting import intervals as uncertainty
+from moelaws.fitting.estimation import LOG_SQUARES, fit, huber
 from moelaws.laws import LAWS
 from moelaws.laws.dense import BESIROGLU
 

@@ -3,11 +3,12 @@
 import hashlib
 import shutil
 
+import execute
 import nbformat
 import pytest
 from click.testing import CliRunner
 
-from moelaws import execute, registry
+from moelaws.data import registry
 
 CHAPTER = """---
 kernelspec: {name: python3, display_name: Python 3, language: python}

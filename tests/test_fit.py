@@ -8,10 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moelaws import architecture, data, serving, uncertainty
+from moelaws import data
 from moelaws.errors import InputError
-from moelaws.fit import RELATIVE_SQUARES
-from moelaws.fit import fit as fit_law
+from moelaws.fitting import intervals as uncertainty
+from moelaws.fitting.estimation import RELATIVE_SQUARES
+from moelaws.fitting.estimation import fit as fit_law
+from moelaws.models import catalogue as architecture
+from moelaws.serving import steps as serving
 
 LAW = serving.StepTime(architecture.load("DeepSeek-V2-Lite"))
 

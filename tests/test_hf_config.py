@@ -8,10 +8,12 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moelaws import architecture, hf_config, hf_families
-from moelaws.cli import main
+from moelaws.cli.main import main
 from moelaws.errors import InputError
-from moelaws.json_keys import Keys
+from moelaws.models import catalogue as architecture
+from moelaws.models import families as hf_families
+from moelaws.models import huggingface as hf_config
+from moelaws.models.keys import Keys
 
 CONFIGS = Path(__file__).parent / "configs"
 

@@ -10,17 +10,17 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moelaws import artifact
-from moelaws.allocate import yun2024
-from moelaws.allocate.inference import budget, cheapest_at_loss, crossing, lowest_loss_at_cost, size_at_cost
-from moelaws.cli import main
+from moelaws.cli.main import main
 from moelaws.errors import InputError
-from moelaws.fit import fit
-from moelaws.footprint import Footprint
+from moelaws.fitting import saved as artifact
+from moelaws.fitting.estimation import fit
+from moelaws.fitting.intervals import refits
 from moelaws.laws import yun2024 as law
-from moelaws.serving import load_device
-from moelaws.serving_cost import cheapest
-from moelaws.uncertainty import refits
+from moelaws.papers.yun2024 import allocation as yun2024
+from moelaws.papers.yun2024.cost import cheapest
+from moelaws.papers.yun2024.overtraining import budget, cheapest_at_loss, crossing, lowest_loss_at_cost, size_at_cost
+from moelaws.serving.footprint import Footprint
+from moelaws.serving.steps import load_device
 
 VALUES = {"A": 420.0, "B": 2.6, "C": 7100.0, "F": 2.0, "alpha": 0.28, "beta": 1.4, "gamma": 0.36, "d": -0.004}
 VALUES |= {"E_start": 8.0, "E_max": 330.0}

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from moelaws.fit import LOG_SQUARES, RELATIVE_SQUARES, fit, huber
+from moelaws.fitting.estimation import LOG_SQUARES, RELATIVE_SQUARES, fit, huber
+from moelaws.fitting.optimise import screen, second_opinion
 from moelaws.laws import LAWS
-from moelaws.search import screen, second_opinion
 
 each_law = pytest.mark.parametrize("law", LAWS.values(), ids=list(LAWS))
 

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moelaws import artifact, data
-from moelaws.claims import Ledger
+from moelaws import data
 from moelaws.errors import InputError
-from moelaws.fit import fit
+from moelaws.fitting import saved as artifact
+from moelaws.fitting.estimation import fit
 from moelaws.laws import power
 from moelaws.laws import tian2025 as paper
 from moelaws.laws.power import PowerLaw
+from moelaws.ledger.claims import Ledger
 
 LAW = paper.Tian2025()
 THETA = LAW.theta(paper.PUBLISHED)

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moelaws import data
-from moelaws.attention import GroupedAttention
-from moelaws.decoder import Architecture
 from moelaws.errors import InputError
 from moelaws.laws import minima
-from moelaws.laws import wan2026 as paper
+from moelaws.models.architecture import Architecture
+from moelaws.models.attention import GroupedAttention
+from moelaws.papers.wan2026 import law as paper
 
 SCALES = data.load("wan2026/scales")
 ROWS = data.load("wan2026/architectures").merge(SCALES, on="flops")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moelaws.errors import InputError
-from moelaws.laws import yang2025 as law
+from moelaws.serving import roofline as law
 
 sizes = st.integers(8, 20000)
 experts = st.integers(1, 512).flatmap(lambda n_e: st.tuples(st.just(n_e), st.integers(1, n_e)))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from moelaws import data
 from moelaws.errors import InputError
-from moelaws.fit import fit
+from moelaws.fitting.estimation import fit
 from moelaws.laws.clark2022 import PUBLISHED, Clark2022, saturated
 from moelaws.laws.dense import BESIROGLU, Dense
 from moelaws.laws.yun2024 import (

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from moelaws import data
 from moelaws.errors import InputError
-from moelaws.fit import RELATIVE_SQUARES, fit
-from moelaws.laws import yang2025
-from moelaws.layer_time import LayerTime, even_experts
+from moelaws.fitting.estimation import RELATIVE_SQUARES, fit
+from moelaws.serving import roofline as yang2025
+from moelaws.serving.layer import LayerTime, even_experts
 
 LAW = LayerTime()
 TRUE = {"overhead": 0.03, "per_expert": 0.002, "bandwidth": 3000.0, "rate": 700.0, "moved": 400.0}

@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 
 from moelaws.errors import InputError
-from moelaws.fit import fit
+from moelaws.fitting.estimation import fit
+from moelaws.fitting.intervals import refits
+from moelaws.fitting.leverage import interpolated, measure, over, valley
 from moelaws.laws import LAWS
 from moelaws.laws.dense import BESIROGLU
-from moelaws.leverage import interpolated, measure, over, valley
-from moelaws.uncertainty import refits
 
 FLOOR, SIZE, ALPHA = 0.5, 35.0, 0.096
 

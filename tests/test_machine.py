@@ -3,7 +3,7 @@
 import platform
 from pathlib import Path
 
-from moelaws.machine import processor
+from moelaws.data.processor import processor
 
 
 def test_processor_is_the_model_that_the_system_names(monkeypatch):

@@ -7,8 +7,8 @@ import sys
 import nbformat
 import pytest
 
-from moelaws import registry
-from moelaws.data import ROOT
+from moelaws.data import registry
+from moelaws.paths import ROOT
 
 LABEL = "public_runs/gadre2024/gadre2024_overtraining.csv"
 

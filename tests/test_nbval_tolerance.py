@@ -8,7 +8,7 @@ import nbformat
 import pytest
 
 from conftest import same
-from moelaws.data import ROOT
+from moelaws.paths import ROOT
 
 TABLE = {"rows": [{"id": "C01", "computed": 0.3478, "n": 3}]}
 

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from moelaws import data, public_runs, registry
-from moelaws.architecture import Architecture, GroupedAttention
+from moelaws import data
+from moelaws.data import public_runs, registry
 from moelaws.errors import InputError
+from moelaws.models.catalogue import Architecture, GroupedAttention
 
 ROWS = {
     "clark2022": 223,

@@ -7,9 +7,10 @@ import socket
 import pooch
 import pytest
 
-from moelaws import data, registry
+from moelaws import data
+from moelaws.data import registry
+from moelaws.data.registry import PublicFile, RunSet
 from moelaws.errors import InputError, Unavailable
-from moelaws.registry import PublicFile, RunSet
 
 TEXT = b"n,loss\n1,2\n"
 HASH = hashlib.sha256(TEXT).hexdigest()

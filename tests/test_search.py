@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from moelaws.fit import LOG_SQUARES, fit, huber
+from moelaws.fitting.estimation import LOG_SQUARES, fit, huber
+from moelaws.fitting.optimise import polish, screen
 from moelaws.laws.dense import BESIROGLU, Dense
-from moelaws.search import polish, screen
 
 
 def noisy(count, seed):

@@ -7,13 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moelaws import architecture, data, serving
-from moelaws.architecture import Architecture, GroupedAttention
+from moelaws import data
 from moelaws.errors import InputError
-from moelaws.fit import RELATIVE_SQUARES, fit
-from moelaws.footprint import MU, SHAREGPT, Footprint, Traffic
-from moelaws.serving import load_device
-from moelaws.serving_cost import cheapest, iteration, largest_batch, largest_size, step_times
+from moelaws.fitting.estimation import RELATIVE_SQUARES, fit
+from moelaws.models import catalogue as architecture
+from moelaws.models.catalogue import Architecture, GroupedAttention
+from moelaws.papers.yun2024.cost import cheapest, iteration, largest_batch, largest_size, step_times
+from moelaws.serving import steps as serving
+from moelaws.serving.footprint import MU, SHAREGPT, Footprint, Traffic
+from moelaws.serving.steps import load_device
 
 A100 = load_device("A100-40G-SXM")
 UNLINKED = replace(A100, link=np.inf)

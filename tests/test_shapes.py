@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moelaws import shapes
 from moelaws.errors import InputError
-from moelaws.laws import wan2026
-from moelaws.laws.wan2026 import Setting
+from moelaws.papers.wan2026 import law as wan2026
+from moelaws.papers.wan2026 import shapes
+from moelaws.papers.wan2026.law import Setting
 
 SMALL = Setting(2, 1, 16, S=2048, N_e=8, K=2)
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from moelaws import data
-from moelaws.laws import yun2024_statements as stated
 from moelaws.laws.yun2024 import Yun2024
+from moelaws.papers.yun2024 import statements as stated
 
 CELLS = nbformat.read(data.ROOT / "chapters/01-yun2024.ipynb", as_version=4).cells
 NAMES = [parameter.name for parameter in Yun2024().parameters]

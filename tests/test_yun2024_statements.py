@@ -7,7 +7,7 @@ import pytest
 
 from moelaws import data
 from moelaws.laws.yun2024 import Yun2024, active_ratio, loss_at, optimum
-from moelaws.laws.yun2024_statements import (
+from moelaws.papers.yun2024.statements import (
     CONVENTIONS,
     EXPERTS,
     HIGH,

@@ -5,7 +5,8 @@ from collections import Counter
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-from moelaws import claims, claims_html
+from moelaws.ledger import claims
+from moelaws.ledger import html as claims_html
 
 
 def raw(html):

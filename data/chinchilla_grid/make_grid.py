@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from moelaws import data
-from moelaws.fit import fit, huber
+from moelaws.fitting.estimation import fit, huber
+from moelaws.fitting.optimise import polish
 from moelaws.laws import LAWS
-from moelaws.search import polish
 
 # Besiroglu et al. (2024), after Hoffmann et al. (2022): e, a and b are logarithms of E, A and B.
 GRID = {

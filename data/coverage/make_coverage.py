@@ -14,8 +14,9 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from moelaws import data, uncertainty
-from moelaws.fit import LOG_SQUARES, Loss, fit, huber
+from moelaws import data
+from moelaws.fitting import intervals as uncertainty
+from moelaws.fitting.estimation import LOG_SQUARES, Loss, fit, huber
 from moelaws.laws import LAWS, tian2025
 from moelaws.laws.clark2022 import PUBLISHED
 from moelaws.laws.dense import BESIROGLU

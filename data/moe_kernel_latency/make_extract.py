@@ -1,7 +1,7 @@
 """Take the rows of this data set out of the tables that NVIDIA publishes inside a Python package.
 
 ``python data/moe_kernel_latency/make_extract.py`` writes ``latency.csv`` beside itself. The package (82 MB) is looked
-for and checked as every public file of the book is (``moelaws.registry``); nothing of it is installed.
+for and checked as every public file of the book is (``moelaws.data.registry``); nothing of it is installed.
 ``pip install pyarrow`` brings what reads its tables.
 """
 
@@ -11,8 +11,8 @@ from zipfile import ZipFile
 
 import pandas as pd
 
+from moelaws.data.registry import PublicFile
 from moelaws.errors import InputError
-from moelaws.registry import PublicFile
 
 WHEEL = PublicFile(
     path="nvidia_moe_kernel_latency/aiconfigurator_core-0.12.0-cp311-abi3-manylinux_2_28_x86_64.whl",

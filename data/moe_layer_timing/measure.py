@@ -19,8 +19,8 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from moelaws import data
+from moelaws.data.processor import processor
 from moelaws.errors import InputError
-from moelaws.machine import processor
 
 TABLE = "moe_layer_timing/intel_xeon"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}

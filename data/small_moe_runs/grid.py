@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from moelaws import data
-from moelaws.architecture import Architecture, GroupedAttention
 from moelaws.errors import InputError
+from moelaws.models.catalogue import Architecture, GroupedAttention
 
 VOCABULARY = 2048
 CONTEXT = 256

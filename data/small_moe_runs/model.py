@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from moelaws.architecture import Architecture
+from moelaws.models.catalogue import Architecture
 
 ROWS = 512
 """Tokens whose logits are in memory at once."""

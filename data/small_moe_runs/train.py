@@ -16,8 +16,8 @@ from table import CURVES, RUNS, append, names
 from tqdm import tqdm
 from trunk import State, Training, Validation
 
+from moelaws.data.processor import processor
 from moelaws.errors import InputError
-from moelaws.machine import processor
 
 HERE = Path(__file__).resolve().parent
 AVERAGED = 32

@@ -11,9 +11,9 @@ import pandas as pd
 from joblib import Parallel, delayed
 from scipy.optimize import Bounds, differential_evolution, minimize
 
-from moelaws.laws.base import Floats
+from moelaws.checks import Floats
 from moelaws.laws.yun2024 import Yun2024
-from moelaws.laws.yun2024_statements import CONVENTIONS, LOW, STATEMENTS, Convention, predict, residuals
+from moelaws.papers.yun2024.statements import CONVENTIONS, LOW, STATEMENTS, Convention, predict, residuals
 
 HERE = Path(__file__).parent
 BOX = {

@@ -21,7 +21,8 @@ S. Abnar et al., arXiv:2501.12370 (2025). Form and coefficients are taken from t
 
 import numpy as np
 
-from moelaws.laws.base import Columns, Floats, Law, Parameter
+from moelaws.checks import Columns, Floats
+from moelaws.laws.base import Law, Parameter
 
 PUBLISHED = {
     "a": 16612.50,

@@ -8,17 +8,11 @@ natural logarithm.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import ClassVar, Literal
 
 import numpy as np
-import pandas as pd
-from numpy.typing import ArrayLike, NDArray
 
-from moelaws.errors import InputError
-
-Floats: TypeAlias = NDArray[np.float64]
-Columns: TypeAlias = Mapping[str, Any] | pd.DataFrame
-"""A table, or anything else that gives a column by its name."""
+from moelaws.checks import Columns, Floats
 
 
 @dataclass(frozen=True)
@@ -125,17 +119,6 @@ class Law(ABC):
     def theta(self, values: Mapping[str, float]) -> Floats:
         """Return the coefficients for parameter values by name."""
         return np.array([float(parameter.value(values[parameter.name])) for parameter in self.parameters])
-
-
-def positive(**parameters: ArrayLike) -> list[Floats]:
-    """Return parameters as arrays, or refuse the first that is not positive and finite."""
-    arrays = []
-    for name, value in parameters.items():
-        array = np.asarray(value, dtype=float)
-        if not np.all((array > 0) & np.isfinite(array)):
-            raise InputError(f"Parameter {name} has the value {value!r}; a positive number is expected.")
-        arrays.append(array)
-    return arrays
 
 
 def inverse_power(size: Floats, excess: Floats, exponent: Floats) -> Floats:

@@ -20,7 +20,8 @@ A. Clark et al., arXiv:2202.01169 (2022).
 
 import numpy as np
 
-from moelaws.laws.base import Columns, Floats, Law, Parameter
+from moelaws.checks import Columns, Floats
+from moelaws.laws.base import Law, Parameter
 
 PUBLISHED = {
     "S-Base": {"a": -0.082, "b": -0.108, "c": 0.009, "d": 1.104, "E_start": 1.847, "E_max": 314.478},

@@ -21,7 +21,8 @@ T. Besiroglu et al., arXiv:2404.10102 (2024).
 import numpy as np
 from numpy.typing import ArrayLike
 
-from moelaws.laws.base import Columns, Floats, Law, Parameter, inverse_power
+from moelaws.checks import Columns, Floats
+from moelaws.laws.base import Law, Parameter, inverse_power
 
 HOFFMANN = {"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.34, "beta": 0.28}
 """Coefficients of Hoffmann et al. (2022), Eq. 10."""

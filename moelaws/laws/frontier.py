@@ -16,7 +16,8 @@ compute: both terms then fall with the same power. With E = 0 it is a plain powe
 import numpy as np
 from numpy.typing import ArrayLike
 
-from moelaws.laws.base import Columns, Floats, Law, Parameter, inverse_power
+from moelaws.checks import Columns, Floats
+from moelaws.laws.base import Law, Parameter, inverse_power
 
 _EXPONENTS = tuple(np.linspace(0.01, 0.4, 40).tolist())
 

@@ -25,7 +25,8 @@ J. Krajewski, J. Ludziejewski et al., arXiv:2402.07871 (2024). Form and coeffici
 
 import numpy as np
 
-from moelaws.laws.base import Columns, Floats, Law, Parameter
+from moelaws.checks import Columns, Floats
+from moelaws.laws.base import Law, Parameter
 
 PUBLISHED = {"c": 0.47, "a": 18.1, "g": 2.1, "b": 30.8, "alpha": 0.115, "beta": 0.147, "gamma": 0.58}
 """Coefficients for an expansion of 64."""

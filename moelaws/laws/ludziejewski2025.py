@@ -26,7 +26,8 @@ J. Ludziejewski et al., arXiv:2502.05172 (2025), Table 3.
 
 import numpy as np
 
-from moelaws.laws.base import Columns, Floats, Law, Parameter
+from moelaws.checks import Columns, Floats
+from moelaws.laws.base import Law, Parameter
 from moelaws.laws.clark2022 import saturated, saturated_slopes
 
 PUBLISHED = {

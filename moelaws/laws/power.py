@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from moelaws.checks import Floats, positive
 from moelaws.errors import InputError
-from moelaws.laws.base import Floats, positive
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ The last form is that of arXiv:2507.21184, whose agent found it on the runs of C
 
 import numpy as np
 
-from moelaws.laws.base import Columns, Floats, Law, Parameter
+from moelaws.checks import Columns, Floats
+from moelaws.laws.base import Law, Parameter
 from moelaws.laws.clark2022 import Clark2022, saturated, saturated_slopes
 
 _COLUMNS = ("n_active", "n_routed")

@@ -20,7 +20,8 @@ gives no coefficients, and does not say which parameters N counts.
 
 import numpy as np
 
-from moelaws.laws.base import Columns, Floats, Law, Parameter
+from moelaws.checks import Columns, Floats
+from moelaws.laws.base import Law, Parameter
 
 _EXPONENTS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
 

@@ -31,8 +31,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
+from moelaws.checks import Columns, Floats, positive
 from moelaws.errors import InputError
-from moelaws.laws.base import Columns, Floats, Law, Parameter, positive
+from moelaws.laws.base import Law, Parameter
 from moelaws.laws.clark2022 import saturated, saturated_slopes
 
 MLP_SHARE = 1 / 3

@@ -1,0 +1,1 @@
+"""Laws fitted to tables of runs, with intervals, comparisons and predictions."""

@@ -1,0 +1,295 @@
+"""Several laws on the same rows: which one the training rows choose, and how it does on the others.
+
+The choice comes first. It rests on forward validation inside the training rows: the rows are
+ordered by one column, say size, and the law that best predicts the larger ones from the smaller
+ones is chosen, as that is what a law is used for. The rows held out are read by
+:meth:`Comparison.score` and by nothing else.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import joblib
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from moelaws.checks import Floats
+from moelaws.data.table import numbers
+from moelaws.errors import InputError
+from moelaws.fitting.estimation import LOG_SQUARES, Fit, Loss, fit
+from moelaws.fitting.intervals import bootstrap, interval
+from moelaws.laws.base import Law
+
+RUNGS = 8
+"""Into how many parts, at most, the ordered values are divided."""
+
+PREDICTED_RUNGS = 2
+"""How many of the last parts are predicted, each from all before it."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How laws do on rows that they were not fitted to.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row for each law, the best first: `rmse` and `bias` (mean of predicted less observed)
+        in the unit of the response, `r2` (share of the variance around the rows' own mean that is
+        predicted), and `difference` of the RMSE to the chosen law's with its interval, `low`
+        to `high`, over resampled groups of rows.
+    warnings : tuple of str
+        Laws that these rows do not tell from the chosen one, or put before it.
+    """
+
+    table: pd.DataFrame
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Laws fitted to the same training rows.
+
+    Parameters
+    ----------
+    fits : dict
+        Name of a law → its fit to all training rows.
+    ladder : pandas.DataFrame
+        The rows that forward validation predicted, with a column of predictions for each law.
+    held_out : pandas.DataFrame
+        The other rows, as they were given.
+    group : str or None
+        Column whose equal values are drawn together in the bootstrap of a difference.
+    """
+
+    fits: dict[str, Fit]
+    ladder: pd.DataFrame
+    held_out: pd.DataFrame
+    group: str | None
+
+    @property
+    def choice(self) -> str:
+        """The law with the lowest error of forward validation, and of those that tie, the fewest parameters.
+
+        Errors tie if they agree to six digits or are both below 1e-9.
+        """
+        observed = self._observed(self.ladder)
+
+        def rank(name: str) -> tuple[float, int]:
+            error = _rmse(self.ladder[name].to_numpy(), observed)
+            return float(f"{max(error, 1e-9):.6g}"), len(self.fits[name].free)
+
+        return min(self.fits, key=rank)
+
+    @property
+    def ranking(self) -> pd.DataFrame:
+        """What the training rows say, the lowest error of forward validation first.
+
+        Columns: `parameters`; `rmse_train`, of the fit to all training rows; `aicc` and `bic`, from
+        the sum of squares of its errors as the loss measures them, taken as normal with a variance
+        that counts as one more parameter; `rmse_forward`.
+        """
+        rows: dict[str, dict[str, float]] = {}
+        for name, one in self.fits.items():
+            errors = one.problem.errors(one.problem.free(one.coefficients))
+            count, estimated = len(errors), len(one.free) + 1
+            fitted = count * float(np.log(np.mean(errors**2) + 1e-32))
+            room = count - estimated - 1
+            rows[name] = {
+                "parameters": len(one.free),
+                "rmse_train": one.rmse(),
+                "aicc": fitted + 2 * estimated * (1 + (estimated + 1) / room) if room > 0 else np.inf,
+                "bic": fitted + estimated * np.log(count),
+                "rmse_forward": _rmse(self.ladder[name].to_numpy(), self._observed(self.ladder)),
+            }
+        table = pd.DataFrame.from_dict(rows, orient="index").astype({"parameters": int})
+        return table.sort_values(["rmse_forward", "parameters"], kind="stable")
+
+    def validation(self, draws: int = 1000, seed: int = 0) -> Scores:
+        """Return the scores of forward validation, with the differences to the chosen law.
+
+        Parameters
+        ----------
+        draws, seed
+            As in :func:`moelaws.fitting.intervals.bootstrap`.
+        """
+        return self._scores(self.ladder, "predicted in forward validation", draws, seed, 0.95)
+
+    def score(self, draws: int = 1000, seed: int = 0, level: float = 0.95) -> Scores:
+        """Return the scores on the rows held out, which nothing before has read.
+
+        Parameters
+        ----------
+        draws, seed
+            As in :func:`moelaws.fitting.intervals.bootstrap`.
+        level : float
+            Coverage of the interval of one difference. For a joint coverage of 95 % of those of m laws to the
+            chosen one it is ``0.95 ** (1 / m)`` (Šidák).
+
+        Raises
+        ------
+        InputError
+            If a cell of the rows held out is not a positive number.
+        """
+        law = self.fits[self.choice].law
+        needed = {name for one in self.fits.values() for name in one.law.columns} | {law.response}
+        where = "The table of held-out rows"
+        rows = self.held_out.assign(**{name: numbers(self.held_out, name, where) for name in sorted(needed)})
+        return self._scores(_predicted(rows, self.fits), "held out", draws, seed, level)
+
+    def _scores(self, rows: pd.DataFrame, which: str, draws: int, seed: int, level: float) -> Scores:
+        names, chosen = list(self.fits), self.choice
+        observed = self._observed(rows)
+        misses = rows[names].to_numpy() - observed[:, None]
+        squares = pd.DataFrame(misses**2, columns=names)
+        if self.group is not None:
+            squares["group"] = rows[self.group].to_numpy()
+
+        def differences(drawn: pd.DataFrame) -> Floats:
+            errors = np.sqrt(drawn[names].mean())
+            return np.asarray(errors - errors[chosen])
+
+        groups = squares["group"].nunique() if self.group else len(squares)
+        ends = np.full((2, len(names)), np.nan)
+        if groups > 1:
+            ends = interval(bootstrap(differences, squares, "group" if self.group else None, draws, seed), level)
+        rmse, variance = np.sqrt(np.mean(misses**2, axis=0)), np.var(observed)
+        table = pd.DataFrame(
+            {
+                "rmse": rmse,
+                "r2": 1 - rmse**2 / variance if variance > 0 else np.nan,
+                "bias": misses.mean(axis=0),
+                "difference": rmse - rmse[names.index(chosen)],
+                "low": ends[0],
+                "high": ends[1],
+            },
+            index=names,
+        ).sort_values("rmse", kind="stable")
+        return Scores(table, tuple(_objections(table, chosen, which, len(rows), groups)))
+
+    def _observed(self, rows: pd.DataFrame) -> Floats:
+        return next(iter(self.fits.values())).law.observed(rows)
+
+
+def compare(
+    laws: Sequence[Law],
+    table: pd.DataFrame,
+    train: NDArray[np.bool_],
+    by: str,
+    loss: Loss = LOG_SQUARES,
+    group: str | None = None,
+    progress: bool = False,
+) -> Comparison:
+    """Fit several laws to the same training rows, and validate each forwards along a column.
+
+    The distinct values of `by` in the training rows are put in order and divided into `RUNGS`
+    consecutive parts with nearly equal numbers of values (each value its own part if there are no
+    more). The last `PREDICTED_RUNGS` parts are each predicted by a fit to all parts before it.
+
+    Parameters
+    ----------
+    laws : sequence of Law
+        At least two, which predict the same column.
+    table : pandas.DataFrame
+        Rows with the columns that the laws need.
+    train : numpy.ndarray of bool, shape (rows,)
+        Which rows are fitted; at least one is not.
+    by : str
+        Column along which is validated, such as ``n_active``.
+    loss : Loss
+        What is minimised.
+    group : str, optional
+        Column whose equal values, such as the checkpoints of a run, are drawn together in
+        bootstraps; by default each row by itself.
+    progress : bool
+        Whether a bar shows how far it is, if it takes longer than two seconds.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two laws, `train` does not divide the rows, a column is missing,
+        or the training rows are too few for a fit or for its validation.
+
+    Examples
+    --------
+    Losses with a floor, of which a law without one knows nothing:
+
+    >>> from moelaws.laws import LAWS
+    >>> sizes, experts = np.meshgrid(np.geomspace(1e7, 1e10, 7), [1.0, 4.0, 16.0, 64.0])
+    >>> rows = pd.DataFrame({"n_active": sizes.ravel(), "n_routed": experts.ravel()})
+    >>> rows["loss"] = 1.5 + 40 * rows.n_active**-0.2 * rows.n_routed**-0.1
+    >>> small = (rows.n_active < 5e9).to_numpy()
+    >>> compared = compare([LAWS["power_product"], LAWS["floor_product"]], rows, small, by="n_active")
+    >>> compared.choice
+    'floor_product'
+    >>> compared.score().table.rmse.round(3).to_dict()
+    {'floor_product': 0.0, 'power_product': 0.095}
+    """
+    _check(laws, table, train, by, group)
+    rows = table[train].reset_index(drop=True)
+    values = numbers(rows, by, "The table of training rows")
+    rungs = np.array_split(np.unique(values), min(len(np.unique(values)), RUNGS))
+    if len(rungs) <= PREDICTED_RUNGS:
+        raise InputError(
+            f"Column '{by}' needs more than {PREDICTED_RUNGS} different values in the training rows, "
+            f"as the largest are predicted from the others; it has {len(rungs)}."
+        )
+    steps = [(values < rung[0], np.isin(values, rung)) for rung in rungs[-PREDICTED_RUNGS:]]
+    subsets = [np.ones(len(rows), dtype=bool), *(below for below, _ in steps)]
+    tasks = (joblib.delayed(_fitted)(law, rows, subset, loss, by) for subset, law in product(subsets, laws))
+    results = joblib.Parallel(return_as="generator")(tasks)
+    made = list(tqdm(results, total=len(subsets) * len(laws), delay=2, disable=not progress, unit="fit"))
+    by_subset = [{one.law.name: one for one in made[i : i + len(laws)]} for i in range(0, len(made), len(laws))]
+    ladder = [_predicted(rows[rung], fits) for fits, (_, rung) in zip(by_subset[1:], steps, strict=True)]
+    return Comparison(by_subset[0], pd.concat(ladder, ignore_index=True), table[~train], group)
+
+
+def _check(laws: Sequence[Law], table: pd.DataFrame, train: NDArray[np.bool_], by: str, group: str | None) -> None:
+    names = [law.name for law in laws]
+    if len(set(names)) < 2 or len(set(names)) < len(names):
+        raise InputError(f"The laws are {', '.join(names) or 'none'}; at least two different ones are expected.")
+    if len({law.response for law in laws}) > 1:
+        raise InputError(f"The laws {', '.join(names)} predict different columns; the same one is expected.")
+    if np.shape(train) != (len(table),) or np.asarray(train).dtype != bool or train.all() or not train.any():
+        raise InputError(
+            f"Parameter train must be True for some of the {len(table)} rows and False for others, one for each."
+        )
+    if group is not None and group not in table.columns:
+        raise InputError(f"The table has no column '{group}', whose equal values should be drawn together.")
+    if taken := set(names) & set(table.columns):
+        raise InputError(f"The table has a column '{taken.pop()}', which is the name of a law.")
+
+
+def _fitted(law: Law, rows: pd.DataFrame, subset: NDArray[np.bool_], loss: Loss, by: str) -> Fit:
+    try:
+        return fit(law, rows[subset], loss)
+    except InputError as error:
+        which = "the training rows" if subset.all() else f"the training rows with {by} up to {rows[by][subset].max():g}"
+        raise InputError(f"Law '{law.name}' cannot be fitted to {which}: {error}") from None
+
+
+def _predicted(rows: pd.DataFrame, fits: dict[str, Fit]) -> pd.DataFrame:
+    return rows.assign(**{name: one.predict(rows) for name, one in fits.items()})
+
+
+def _rmse(predicted: Floats, observed: Floats) -> float:
+    return float(np.sqrt(np.mean((predicted - observed) ** 2)))
+
+
+def _objections(table: pd.DataFrame, chosen: str, which: str, rows: int, groups: int) -> Iterator[str]:
+    """Yield which laws the rows do not tell from the chosen one, and which they put before it."""
+    if groups < 2:
+        yield f"The {rows} rows {which} are one group, which cannot say whether a difference is more than chance."
+    for name, row in table.drop(index=chosen).iterrows():
+        found = f"the difference of {row.difference:.2g} in RMSE has the interval {row.low:.2g} to {row.high:.2g}."
+        if row.low <= 0 <= row.high:
+            yield f"The {rows} rows {which} do not tell {name} from {chosen}: {found}"
+        elif row.high < 0:
+            yield f"On the {rows} rows {which}, {name} does better than {chosen}, which was chosen: {found}"

@@ -1,0 +1,152 @@
+"""What there is to object to in a fit, in sentences.
+
+Objections to the rows can be raised before anything is fitted; those to the optimum need it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from moelaws.checks import Floats
+from moelaws.fitting.objective import Problem
+
+AGREEMENT = 1e-8
+"""Relative difference in the objective up to which two optimisers agree."""
+
+FLAT = 1e-8
+"""Share of the largest singular value below which a direction leaves no trace: half the digits of a float."""
+
+CONDITION = 1e4
+"""Where the condition number is objected to: losses are usually known to four digits, and an error of
+one in the fourth can then move some combination of parameters by as much as their own size."""
+
+FOLLOWS = 0.99
+"""Share of the variance of a column's logarithm, explained by another's, from which it follows that one."""
+
+NEAR_FLOOR = 0.01
+"""How close to the lowest response, relative to it, a floor is objected to."""
+
+
+@dataclass(frozen=True)
+class Modes:
+    """How strongly directions in the space of free coefficients show in the errors.
+
+    Parameters
+    ----------
+    singular : numpy.ndarray, shape (modes,)
+        Singular values of the Jacobian in columns of unit length, largest first.
+    directions : numpy.ndarray, shape (modes, free coefficients)
+        What belongs to them, in those units.
+    lengths : numpy.ndarray, shape (free coefficients,)
+        The lengths that the columns had.
+    """
+
+    singular: Floats
+    directions: Floats
+    lengths: Floats
+
+    @property
+    def condition(self) -> float:
+        """The largest singular value over the smallest."""
+        return float(self.singular[0] / self.singular[-1]) if self.singular[-1] > 0 else np.inf
+
+    @property
+    def flat(self) -> Floats:
+        """The directions that leave no trace, shape (any number, free coefficients)."""
+        return np.asarray(self.directions[self.singular < FLAT * self.singular[0]])
+
+
+def modes(problem: Problem, best: Floats) -> Modes:
+    """Return the modes of a problem at its optimum."""
+    matrix = problem.jacobian(best)
+    lengths = np.linalg.norm(matrix, axis=0)
+    lengths = np.where(lengths > 0, lengths, 1.0)
+    _, singular, directions = np.linalg.svd(matrix / lengths, full_matrices=False)
+    return Modes(singular, directions, lengths)
+
+
+def of_rows(problem: Problem) -> Iterator[str]:
+    """Yield objections to the rows."""
+    law = problem.law
+    table = pd.DataFrame({name: np.asarray(problem.columns[name]) for name in law.columns})
+    response = law.response
+    if len(table) == len(problem.slots):
+        yield f"There are as many rows as free parameters ({len(table)}), so that no row is left to judge the fit by."
+    if np.ptp(problem.observed) == 0:
+        yield f"Column '{response}' has the same value in all rows, which any constant fits: exponents mean nothing."
+    if copies := int(table.assign(**{response: problem.observed}).duplicated().sum()):
+        yield f"{copies} rows repeat another one in all columns of the law, which makes intervals too narrow."
+    spread = [name for name in law.columns if table[name].nunique() > 1]
+    for name in law.columns:
+        if name not in spread:
+            yield f"Column '{name}' has one value, so that its effect, and an exponent of it, are not determined."
+        elif table[name].nunique() == 2 and law.link == "identity":
+            yield f"Column '{name}' has two values, which cannot tell an exponent from a floor."
+    for first, second in combinations(spread, 2):
+        explained = float(np.corrcoef(np.log(table[first]), np.log(table[second]))[0, 1]) ** 2
+        if explained > FOLLOWS:
+            yield (
+                f"Columns '{first}' and '{second}' go together in all rows (R² {explained:.3f} of their logarithms), "
+                "so that their effects cannot be told apart."
+            )
+
+
+def of_optimum(
+    problem: Problem, best: Floats, shown: Modes, at_bound: Sequence[str], disagreement: float
+) -> Iterator[str]:
+    """Yield objections to an optimum.
+
+    Parameters
+    ----------
+    problem : Problem
+        What was minimised.
+    best : numpy.ndarray
+        Free coefficients at the optimum.
+    shown : Modes
+        Its modes.
+    at_bound : sequence of str
+        Parameters at one of their bounds.
+    disagreement : float
+        Relative difference between two optimisers.
+    """
+    law = problem.law
+    for name in at_bound:
+        yield f"Parameter '{name}' stands at its bound, so that the rows do not limit it on that side."
+    for direction in shown.flat:
+        yield _trade(problem, best, direction / shown.lengths)
+    if not len(shown.flat) and shown.condition > CONDITION:
+        yield (
+            f"The condition number is {shown.condition:.1g} (over {CONDITION:.0e}): parameters trade off so closely "
+            "that an error in the fourth digit of a response moves them."
+        )
+    if disagreement > AGREEMENT:
+        yield (
+            f"Two optimisers end {disagreement:.1g} apart in the objective (relative), "
+            "so that a better optimum than the one kept may exist."
+        )
+    theta = problem.theta(best)
+    floor = law.linear[0]
+    constant = bool((law.terms(theta[len(law.linear) :], problem.columns)[:, 0] == 1).all())
+    lowest = float(problem.observed.min())
+    if law.link == "identity" and constant and theta[0] > (1 - NEAR_FLOOR) * lowest:
+        yield (
+            f"Parameter '{floor.name}' ({theta[0]:.4g}) is within one per cent of the lowest {law.response} "
+            f"({lowest:.4g}): the law has nothing left to gain beyond these rows."
+        )
+
+
+def _trade(problem: Problem, best: Floats, move: Floats) -> str:
+    """Say which parameters can move together, and in which proportion, without a trace."""
+    relative = move / np.where(best != 0, best, 1.0)
+    relative = relative / relative[np.argmax(np.abs(relative))]
+    parts = []
+    for places, step in zip(problem.slots, relative, strict=True):
+        parameter = problem.law.parameters[places[0]]
+        if abs(step) > 1e-3:
+            parts.append(f"{parameter.name} {-step if parameter.rate else step:+.2g} %")
+    if len(parts) == 1:
+        return f"Parameter '{parts[0].split()[0]}' has no effect on any row, so that its value means nothing."
+    return f"Parameters are not identified: {', '.join(parts)} together change no prediction."

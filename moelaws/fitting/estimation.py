@@ -1,0 +1,257 @@
+"""Fit a law to a table, and say how far the result can be trusted.
+
+A fit starts from a screen of all combinations of shape parameters. The best start in each valley is
+polished to tight tolerance with the law's own gradient, and a second optimiser has to find the same
+optimum.
+What is minimised is described in :mod:`moelaws.fitting.objective`, how in :mod:`moelaws.fitting.optimise`, and what
+there is to object to in :mod:`moelaws.fitting.diagnosis`.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from moelaws.checks import Columns, Floats
+from moelaws.data.table import numbers
+from moelaws.errors import InputError
+from moelaws.fitting import diagnosis
+from moelaws.fitting.objective import LOG_SQUARES as LOG_SQUARES
+from moelaws.fitting.objective import RELATIVE_SQUARES as RELATIVE_SQUARES
+from moelaws.fitting.objective import Loss as Loss
+from moelaws.fitting.objective import Problem as Problem
+from moelaws.fitting.objective import huber as huber
+from moelaws.fitting.optimise import polish, screen, second_opinion
+from moelaws.laws.base import Law
+
+if TYPE_CHECKING:
+    import lmfit
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted law.
+
+    Parameters
+    ----------
+    problem : Problem
+        What was minimised.
+    table : pandas.DataFrame
+        The rows it was fitted to.
+    coefficients : numpy.ndarray
+        One for each parameter, as they stand in the law.
+    starts : pandas.DataFrame
+        The polished starts: objective after the screen and after polishing, and coefficients; of a
+        large table, on a sample of its rows.
+    """
+
+    problem: Problem
+    table: pd.DataFrame
+    coefficients: Floats
+    starts: pd.DataFrame
+
+    @property
+    def law(self) -> Law:
+        """The law."""
+        return self.problem.law
+
+    @property
+    def free(self) -> tuple[str, ...]:
+        """Names of the parameters that were fitted; a tied one counts once."""
+        return tuple(self.law.parameters[places[0]].name for places in self.problem.slots)
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The parameters by name, in their units."""
+        pairs = zip(self.law.parameters, self.coefficients, strict=True)
+        return {parameter.name: float(parameter.value(coefficient)) for parameter, coefficient in pairs}
+
+    @property
+    def objective(self) -> float:
+        """The sum that was minimised."""
+        return self.problem.objective(self.problem.free(self.coefficients))
+
+    @property
+    def at_bound(self) -> tuple[str, ...]:
+        """Free parameters that stand at one of their bounds."""
+        low, high = self.problem.bounds()
+        free = self.problem.free(self.coefficients)
+        near = np.isclose(free, low, rtol=1e-6, atol=0) | np.isclose(free, high, rtol=1e-6, atol=0) | (free == low)
+        return tuple(name for name, is_near in zip(self.free, near, strict=True) if is_near)
+
+    @cached_property
+    def _modes(self) -> diagnosis.Modes:
+        return diagnosis.modes(self.problem, self.problem.free(self.coefficients))
+
+    @property
+    def condition(self) -> float:
+        """Condition number of the Jacobian in columns of unit length: large where parameters trade off."""
+        return self._modes.condition
+
+    @property
+    def not_identified(self) -> tuple[str, ...]:
+        """Free parameters that the rows cannot tell apart: they can move together without a trace."""
+        flat = np.any(np.abs(self._modes.flat) > 1e-6, axis=0)
+        return tuple(name for name, is_flat in zip(self.free, flat, strict=True) if is_flat)
+
+    @cached_property
+    def disagreement(self) -> float:
+        """How much lower, relative to the objective, a second optimiser gets, or how much higher it stays.
+
+        It starts where the polish did that got lowest, or ten times too high where the optimum is
+        solved for. A large table is checked on a sample of its rows.
+        """
+        problem, best = self.problem.thinned(), self.problem.free(self.coefficients)
+        if problem is not self.problem:
+            best = polish(problem, best)
+        start = self.starts[list(self.free)].to_numpy(dtype=float)[self.starts.polished.argmin()]
+        if problem.is_linear:  # its only start is the optimum itself
+            start = 10 * problem.scale(best)
+        return abs(second_opinion(problem, start, best) - problem.objective(best)) / problem.unit(best)
+
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """What there is to object to, one sentence each; empty if nothing is."""
+        best = self.problem.free(self.coefficients)
+        return (
+            *diagnosis.of_rows(self.problem),
+            *diagnosis.of_optimum(self.problem, best, self._modes, self.at_bound, self.disagreement),
+        )
+
+    @property
+    def status(self) -> str:
+        """One phrase: converged, at a bound, starts disagree, or not identified."""
+        if self.not_identified:
+            return f"not identified: {', '.join(self.not_identified)}"
+        if self.disagreement > diagnosis.AGREEMENT:
+            return "starts disagree"
+        return f"at a bound: {', '.join(self.at_bound)}" if self.at_bound else "converged"
+
+    @property
+    def parameters(self) -> "lmfit.Parameters":
+        """The parameters as lmfit carries them: values, bounds, which vary, and ties."""
+        import lmfit  # takes a second, and few ask for it
+
+        carried = lmfit.Parameters()
+        leaders = {place: places[0] for places in self.problem.slots for place in places}
+        for place, (parameter, value) in enumerate(zip(self.law.parameters, self.coefficients, strict=True)):
+            carried.add(
+                parameter.name, value=float(value), vary=place in leaders, min=parameter.low, max=parameter.high
+            )
+            if leaders.get(place, place) != place:
+                carried[parameter.name].set(expr=self.law.parameters[leaders[place]].name)
+        return carried
+
+    def predict(self, table: Columns) -> Floats:
+        """Return the law's value in each row of a table."""
+        return self.law.predict(self.coefficients, table)
+
+    def errors(self, table: pd.DataFrame | None = None) -> Floats:
+        """Return relative errors, predicted over observed less one; of the fitted rows by default."""
+        rows = self.table if table is None else table
+        return self.predict(rows) / self.law.observed(rows) - 1
+
+    def mean_error(self, table: pd.DataFrame | None = None) -> float:
+        """Return the mean absolute relative error."""
+        return float(np.abs(self.errors(table)).mean())
+
+    def rmse(self, table: pd.DataFrame | None = None) -> float:
+        """Return the root mean square error, in the unit of the response."""
+        rows = self.table if table is None else table
+        return float(np.sqrt(np.mean((self.predict(rows) - self.law.observed(rows)) ** 2)))
+
+
+def fit(
+    law: Law,
+    table: pd.DataFrame,
+    loss: Loss = LOG_SQUARES,
+    hold: dict[str, float] | None = None,
+    tie: dict[str, str] | None = None,
+    starts: int = 5,
+) -> Fit:
+    """Fit a law to the rows of a table.
+
+    Parameters
+    ----------
+    law : Law
+        The law.
+    table : pandas.DataFrame
+        Rows with the columns that the law needs.
+    loss : Loss
+        What is minimised; squares of log errors by default.
+    hold : dict, optional
+        Parameters held at a value, by name.
+    tie : dict, optional
+        Parameters that equal another one, by name: ``{"beta": "alpha"}``.
+    starts : int
+        How many of the screen's starts are polished: first the best of each valley.
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    InputError
+        If a column is missing or holds what the law or the loss cannot take, `hold` or `tie`
+        name an unknown parameter, or there are fewer rows than free parameters.
+
+    Examples
+    --------
+    Points made by the published refit of the Chinchilla law give it back:
+
+    >>> from moelaws.laws.dense import BESIROGLU, Dense
+    >>> sizes, tokens = np.meshgrid(np.geomspace(5e7, 1e10, 6), np.geomspace(1e9, 1e12, 6))
+    >>> rows = pd.DataFrame({"n_active": sizes.ravel(), "n_tokens": tokens.ravel()})
+    >>> rows["loss"] = Dense().predict(Dense().theta(BESIROGLU), rows)
+    >>> {name: round(value, 4) for name, value in fit(Dense(), rows).values.items()}
+    {'E': 1.8172, 'A': 482.01, 'B': 2085.43, 'alpha': 0.3478, 'beta': 0.3658}
+    """
+    table, problem = pose(law, table, loss, hold or {}, tie or {})
+    sample = problem.thinned()
+    candidates, objectives = screen(sample)
+    rows = []
+    for start, screened in zip(candidates[:starts], objectives[:starts], strict=True):
+        polished = polish(sample, start)
+        rows.append((screened, sample.objective(polished), polished, start))
+    best = min(rows, key=lambda row: row[1])[2]
+    if sample is not problem:
+        best = polish(problem, best)
+    names = [law.parameters[places[0]].name for places in problem.slots]
+    kept = [{"screened": row[0], "polished": row[1], **dict(zip(names, row[3], strict=True))} for row in rows]
+    return Fit(problem, table, problem.theta(best), pd.DataFrame(kept))
+
+
+def pose(
+    law: Law, table: pd.DataFrame, loss: Loss, hold: dict[str, float], tie: dict[str, str]
+) -> tuple[pd.DataFrame, Problem]:
+    """Check what :func:`fit` takes; return the table, with floats where the law reads it, and the problem."""
+    slots = _slots(law, hold, tie)
+    base = np.zeros(len(law.parameters))
+    for place, parameter in enumerate(law.parameters):
+        if parameter.name in hold:
+            base[place] = float(parameter.value(hold[parameter.name]))
+    if len(table) < len(slots):
+        raise InputError(
+            f"The table has {len(table)} rows; at least {len(slots)} are expected, one for each free parameter."
+        )
+    columns = {name: numbers(table, name) for name in law.columns}
+    response = numbers(table, law.response, positive=loss.space != "linear")
+    table = table.assign(**columns, **{law.response: response})
+    return table, Problem(law, columns, law.observed(table), loss, base, slots)
+
+
+def _slots(law: Law, hold: dict[str, float], tie: dict[str, str]) -> tuple[tuple[int, ...], ...]:
+    """Return, for each free coefficient, the places that it fills."""
+    names = [parameter.name for parameter in law.parameters]
+    for argument, given in (("hold", hold), ("tie", {**tie, **dict.fromkeys(tie.values(), "")})):
+        for name in given:
+            if name not in names:
+                raise InputError(f"Parameter {argument} names '{name}'; the law's parameters are {', '.join(names)}.")
+    slots: dict[str, list[int]] = {}
+    for place, name in enumerate(names):
+        if name not in hold:
+            slots.setdefault(tie.get(name, name), []).append(place)
+    return tuple(map(tuple, sorted(slots.values())))

@@ -1,0 +1,343 @@
+"""Intervals of a fit: from the profile of its objective, and from resampled runs.
+
+The profile takes rows as independent. Often they are not: all points of one load, or all
+checkpoints of one run, move together. The bootstrap draws whole groups of rows, and is the one
+to trust there.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+from scipy.optimize import brentq
+from tqdm import tqdm
+
+from moelaws.checks import Floats
+from moelaws.errors import InputError
+from moelaws.fitting.estimation import Fit
+from moelaws.fitting.objective import Problem
+from moelaws.fitting.optimise import polish
+
+Intervals = dict[str, tuple[float, float]]
+
+
+def profile(fit: Fit, level: float = 0.95) -> Intervals:
+    """Return the interval of each free parameter in which the objective is not significantly worse.
+
+    For each value of one parameter all others are fitted again. How much worse is still compatible
+    with the data follows from the F distribution for squares, and for a Huber loss from the
+    corresponding test for robust estimates, whose scale is the mean square of the loss's derivative
+    over its mean slope.
+
+    Parameters
+    ----------
+    fit : Fit
+        A fitted law.
+    level : float
+        Coverage.
+
+    Returns
+    -------
+    dict
+        Parameter name → (low, high), in the parameter's unit. An end at a parameter's bound means
+        that the data do not limit it there; for a rate this can be infinity.
+
+    Raises
+    ------
+    InputError
+        If there are no more rows than free parameters.
+    """
+    problem, best = fit.problem, fit.problem.free(fit.coefficients)
+    scale = _scale(problem, best)
+    limit = fit.objective + scale * stats.f.ppf(level, 1, len(problem.observed) - len(best)) / 2
+    errors = _standard_errors(problem, best, scale)
+    ends = [[_end(problem, best, place, side, errors[place], limit) for place in range(len(best))] for side in (-1, 1)]
+    return _named(fit, np.array(ends))
+
+
+def _scale(problem: Problem, best: Floats) -> float:
+    """Return the variance of the errors, or its counterpart for a Huber loss."""
+    degrees = len(problem.observed) - len(best)
+    if degrees < 1:
+        raise InputError(
+            f"The table has {len(problem.observed)} rows; more than the {len(best)} free parameters are expected."
+        )
+    errors, delta = problem.errors(best), problem.loss.delta
+    pull = float(np.sum(problem.loss.pull(errors) ** 2)) / degrees
+    if delta is None:
+        return pull
+    # The share of errors below delta; where that is narrow, counted in a wider window and scaled to it.
+    spread = float(stats.median_abs_deviation(errors, scale="normal"))
+    window = max(delta, 0.9 * spread * len(errors) ** -0.2)
+    return float(pull / max(delta / window * np.mean(np.abs(errors) <= window), 1 / len(errors)))
+
+
+def _standard_errors(problem: Problem, best: Floats, scale: float) -> Floats:
+    """Return rough standard errors, which say how far to look for the ends of an interval."""
+    matrix = problem.jacobian(best)
+    lengths = np.linalg.norm(matrix, axis=0)
+    lengths = np.where(lengths > 0, lengths, 1.0)
+    inverse = np.linalg.pinv(matrix / lengths, rcond=1e-10)
+    return np.asarray(np.sqrt(scale * np.sum(inverse**2, axis=1)) / lengths)
+
+
+def _end(problem: Problem, best: Floats, place: int, side: int, error: float, limit: float) -> float:
+    """Follow the profile of one coefficient to where it crosses the limit, or to the bound."""
+    bound = problem.bounds()[(side + 1) // 2][place]
+    known = {best[place]: np.delete(best, place)}
+
+    def excess(value: float) -> float:
+        held = problem.hold(place, value)
+        if value not in known:
+            nearest = min(known, key=lambda other: abs(other - value))
+            known[value] = polish(held, known[nearest], tolerance=1e-12)
+        return held.objective(known[value]) - limit
+
+    near, step = best[place], side * 2 * error
+    for _ in range(60):
+        far = near + step
+        beyond = side * (far - bound) >= 0
+        if beyond and excess(bound) <= 0:
+            return float(bound)
+        far = bound if beyond else far
+        if excess(far) > 0:
+            return float(brentq(excess, near, far, xtol=1e-14 * error, rtol=1e-9))
+        near, step = far, 2 * step
+    return float(side * np.inf)
+
+
+@dataclass(frozen=True)
+class Refits:
+    """Fits to resampled groups of rows.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit to all rows.
+    coefficients : numpy.ndarray, shape (draws, free parameters)
+        Those of each draw, as they stand in the law.
+    groups : int
+        How many groups each draw was made of.
+    """
+
+    fit: Fit
+    coefficients: Floats
+    groups: int
+
+    def interval(self, values: Floats, level: float = 0.95) -> Floats:
+        """Return the interval of anything that was computed from the coefficients of each draw.
+
+        With few groups the central 95 % of the draws hold the true value in fewer than 95 of 100
+        experiments. The interval is therefore an expanded percentile one (Hesterberg): it reaches as far into
+        the tails of the draws as Student's t, with as many degrees of freedom as there are groups more
+        than free parameters, reaches beyond the normal distribution. Beyond the last draw it cannot
+        reach, so that fewer than about ten groups more than parameters need thousands of draws.
+
+        Parameters
+        ----------
+        values : numpy.ndarray, shape (draws, ...)
+            One value, or one array of values, for each draw.
+        level : float
+            Coverage.
+
+        Returns
+        -------
+        numpy.ndarray, shape (2, ...)
+
+        References
+        ----------
+        T. C. Hesterberg, What teachers should know about the bootstrap, The American Statistician
+        69 (2015) 371–386, Section 3.3.
+        """
+        reach = stats.t.ppf((1 + level) / 2, max(self.groups - len(self.fit.free), 1))
+        return interval(values, 1 - 2 * stats.norm.sf(reach))
+
+    def ranges(self, level: float = 0.95) -> Intervals:
+        """Return the interval of each free parameter, as :meth:`interval` gives it, in the parameter's unit.
+
+        A parameter that is not identified gets its bounds: every refit leaves it where it started, and
+        the draws know nothing of how far it could have moved.
+        """
+        arbitrary = np.isin(self.fit.free, self.fit.not_identified)
+        ends = self.interval(self.coefficients, level)
+        return _named(self.fit, np.where(arbitrary, self.fit.problem.bounds(), ends))
+
+
+def refits(fit: Fit, by: str | None = None, draws: int = 1000, seed: int = 0, progress: bool = False) -> Refits:
+    """Fit again to resampled groups of rows.
+
+    Parameters
+    ----------
+    fit : Fit
+        A fitted law; what it holds is held here too.
+    by : str, optional
+        Column whose equal values make a group; by default each row by itself.
+    draws, seed, progress
+        As in :func:`bootstrap`.
+
+    Returns
+    -------
+    Refits
+        :meth:`Refits.ranges` makes intervals of them, :func:`moelaws.fitting.prediction.predict` predictions.
+    """
+    problem, best = fit.problem, fit.problem.free(fit.coefficients)
+
+    def coefficients(drawn: pd.DataFrame) -> Floats:
+        return polish(problem.rows(drawn.index.to_numpy()), best, tolerance=1e-10)
+
+    found = bootstrap(coefficients, fit.table.reset_index(drop=True), by, draws, seed, progress)
+    return Refits(fit, found, len(fit.table) if by is None else fit.table[by].nunique(dropna=False))
+
+
+def _named(fit: Fit, ends: Floats) -> Intervals:
+    """Turn intervals of the free coefficients, shape (2, free), into intervals of the parameters."""
+    parameters = [fit.law.parameters[places[0]] for places in fit.problem.slots]
+    named = {}
+    for parameter, pair in zip(parameters, ends.T, strict=True):
+        low, high = sorted(parameter.value(pair).tolist())
+        named[parameter.name] = (low, high)
+    return named
+
+
+def bootstrap(
+    statistic: Callable[[pd.DataFrame], Floats],
+    table: pd.DataFrame,
+    by: str | None = None,
+    draws: int = 1000,
+    seed: int = 0,
+    progress: bool = False,
+) -> Floats:
+    """Compute a statistic on tables whose groups of rows were drawn with replacement.
+
+    Differences between two fits to the same draw are *paired*: what the draw does to both cancels.
+    The draws are made in order and computed through joblib, one process by default, so that
+    ``joblib.parallel_config`` moves them elsewhere without changing a digit.
+
+    Parameters
+    ----------
+    statistic : callable
+        Takes a table, returns a number or an array of fixed shape.
+    table : pandas.DataFrame
+        The rows.
+    by : str, optional
+        Column whose equal values make a group, such as one run or one load; by default each row
+        by itself.
+    draws : int
+        Number of tables drawn.
+    seed : int
+        Seed of the draws.
+    progress : bool
+        Whether a bar shows how far it is, if it takes longer than two seconds.
+
+    Returns
+    -------
+    numpy.ndarray, shape (draws, ...)
+        The statistic of each draw; :func:`interval` turns it into intervals.
+
+    Raises
+    ------
+    InputError
+        If `by` is no column, or there are fewer than two groups.
+    """
+    if by is not None and by not in table.columns:
+        raise InputError(f"Parameter by is '{by}'; a column of the table is expected: {', '.join(table.columns)}.")
+    groups = np.arange(len(table)) if by is None else pd.factorize(table[by], sort=True, use_na_sentinel=False)[0]
+    count = groups.max() + 1
+    if count < 2:
+        of = "The table has one row" if by is None else f"Column '{by}' has one value"
+        raise InputError(f"{of}; at least two groups are expected.")
+    members = np.argsort(groups, kind="stable")
+    sizes = np.bincount(groups)
+    starts = np.cumsum(sizes) - sizes
+    rng = np.random.default_rng(seed)
+
+    def drawn() -> NDArray[np.integer[Any]]:
+        chosen = rng.integers(count, size=count)
+        within = np.arange(sizes[chosen].sum()) - np.repeat(np.cumsum(sizes[chosen]) - sizes[chosen], sizes[chosen])
+        return np.asarray(members[np.repeat(starts[chosen], sizes[chosen]) + within])
+
+    # Drawn one at a time: all draws of a large table would not fit into memory.
+    tasks = (joblib.delayed(_apply)(statistic, table, drawn()) for _ in range(draws))
+    results = joblib.Parallel(return_as="generator")(tasks)
+    return np.array(list(tqdm(results, total=draws, delay=2, disable=not progress, unit="fit")))
+
+
+def _apply(statistic: Callable[[pd.DataFrame], Floats], table: pd.DataFrame, rows: NDArray[np.integer[Any]]) -> Floats:
+    return statistic(table.iloc[rows])
+
+
+def interval(draws: Floats, level: float = 0.95) -> Floats:
+    """Return the central interval of bootstrap draws, shape (2, ...)."""
+    tail = (1 - level) / 2
+    return np.asarray(np.quantile(draws, [tail, 1 - tail], axis=0))
+
+
+def left_out(fit: Fit, by: str | None = None) -> Floats:
+    """Predict each row by a fit to the rows that do not belong to it.
+
+    Parameters
+    ----------
+    fit : Fit
+        A fitted law; what it holds is held here too.
+    by : str, optional
+        Column whose equal values are left out together; by default each row by itself.
+
+    Returns
+    -------
+    numpy.ndarray, shape (rows,)
+        Predictions, in the order of the fitted rows.
+    """
+    groups = np.arange(len(fit.table)) if by is None else fit.table[by].to_numpy()
+    problem, best = fit.problem, fit.problem.free(fit.coefficients)
+    predicted = np.empty(len(fit.table))
+    for group in np.unique(groups):
+        out = groups == group
+        free = polish(problem.rows(np.flatnonzero(~out)), best)
+        predicted[out] = fit.law.predict(problem.theta(free), problem.rows(np.flatnonzero(out)).columns)
+    return predicted
+
+
+def left_out_error(fit: Fit, by: str) -> pd.Series:
+    """Return the mean relative error of each group, predicted by a fit to all others.
+
+    Parameters
+    ----------
+    fit, by
+        As for :func:`left_out`.
+
+    Returns
+    -------
+    pandas.Series
+        Mean absolute relative errors, by the group's value.
+    """
+    errors = np.abs(left_out(fit, by) / fit.law.observed(fit.table) - 1)
+    return pd.Series(errors).groupby(fit.table[by].to_numpy()).mean()
+
+
+def written(value: float, ends: Sequence[float]) -> str:
+    """Write a value with its interval, to two digits of the interval's half-width.
+
+    Parameters
+    ----------
+    value : float
+        The estimate.
+    ends : sequence of two floats
+        Low and high end; the high one may be infinite.
+
+    Examples
+    --------
+    >>> written(1663.798, (1487.37, 1786.34))
+    '1660 (1490 to 1790)'
+    >>> written(3.5065, (2.7947, 3.8421)), written(77438.5, (557.4, np.inf))
+    ('3.51 (2.79 to 3.84)', 'more than 557')
+    """
+    low, high = ends
+    if np.isinf(high):
+        return f"more than {low:.3g}"
+    digits = 1 - int(np.floor(np.log10((high - low) / 2)))
+    return "{} ({} to {})".format(*(f"{round(x, digits):.{max(digits, 0)}f}" for x in (value, low, high)))

@@ -1,0 +1,173 @@
+"""What a fit minimises: a loss, and a law on rows as a function of the coefficients that are free.
+
+What to use when: the logarithm of the response with squares, ``LOG_SQUARES``, where errors are a
+few per cent of the value and none stands out; ``huber(delta)`` where some rows do;
+``RELATIVE_SQUARES`` for times and rates whose terms must not be negative.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moelaws.checks import Columns, Floats
+from moelaws.laws.base import Law
+
+THINNED_ROWS = 2000
+"""Rows in the sample of a larger table: enough to find the right valley, in milliseconds."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What a fit minimises: the sum of a function of each row's error.
+
+    Parameters
+    ----------
+    space : {"log", "relative", "linear"}
+        The error: difference of natural logarithms, predicted over observed less one, or
+        plain difference.
+    delta : float, optional
+        Errors above it count linearly (Huber); squares throughout by default.
+    """
+
+    space: Literal["log", "relative", "linear"] = "log"
+    delta: float | None = None
+
+    def errors(self, predicted: Floats, observed: Floats) -> Floats:
+        """Return each row's error."""
+        if self.space == "log":
+            return np.asarray(np.log(np.maximum(predicted, 1e-300)) - np.log(observed))
+        return (predicted - observed) / self.weight(observed)
+
+    def weight(self, observed: Floats) -> Floats:
+        """Return what a small difference is divided by to become an error."""
+        return np.ones_like(observed) if self.space == "linear" else observed
+
+    def slope(self, predicted: Floats, observed: Floats) -> Floats:
+        """Return the derivative of the error with respect to the prediction."""
+        return 1 / np.maximum(predicted, 1e-300) if self.space == "log" else 1 / self.weight(observed)
+
+    def cost(self, errors: Floats) -> Floats:
+        """Return half the square of an error, or its Huber function, elementwise."""
+        size = np.abs(errors)
+        if self.delta is None:
+            return size**2 / 2
+        return np.where(size <= self.delta, size**2 / 2, self.delta * (size - self.delta / 2))
+
+    def pull(self, errors: Floats) -> Floats:
+        """Return the derivative of the cost, elementwise."""
+        return errors if self.delta is None else np.clip(errors, -self.delta, self.delta)
+
+    def bend(self, errors: Floats) -> Floats:
+        """Return the second derivative of the cost, elementwise."""
+        return np.ones_like(errors) if self.delta is None else (np.abs(errors) <= self.delta).astype(float)
+
+
+LOG_SQUARES = Loss("log")
+RELATIVE_SQUARES = Loss("relative")
+
+
+def huber(delta: float) -> Loss:
+    """Return the Huber loss of log errors; `delta` is where squares turn linear."""
+    return Loss("log", delta)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A law, rows and a loss as a function of the coefficients that are free.
+
+    Parameters
+    ----------
+    law : Law
+        The law.
+    columns : mapping
+        The columns that it reads.
+    observed : numpy.ndarray
+        Measured responses.
+    loss : Loss
+        What is minimised.
+    base : numpy.ndarray
+        Coefficients; those that are held stay.
+    slots : tuple of tuple of int
+        For each free coefficient, the places in `base` that it fills (several if tied).
+    """
+
+    law: Law
+    columns: Columns
+    observed: Floats
+    loss: Loss
+    base: Floats
+    slots: tuple[tuple[int, ...], ...]
+
+    @cached_property
+    def _spread(self) -> Floats:
+        """Which coefficient follows which free one, as a matrix of zeros and ones."""
+        spread = np.zeros((len(self.base), len(self.slots)))
+        for column, places in enumerate(self.slots):
+            spread[list(places), column] = 1
+        return spread
+
+    def theta(self, free: Floats) -> Floats:
+        """Put free coefficients into their places."""
+        return np.where(self._spread.any(axis=1), self._spread @ free, self.base)
+
+    def free(self, theta: Floats) -> Floats:
+        """Take the free coefficients out of all."""
+        return theta[[places[0] for places in self.slots]]
+
+    def errors(self, free: Floats) -> Floats:
+        """Return each row's error."""
+        return self.loss.errors(self.law.predict(self.theta(free), self.columns), self.observed)
+
+    def jacobian(self, free: Floats) -> Floats:
+        """Return the derivative of the errors, shape (rows, free coefficients)."""
+        theta = self.theta(free)
+        predicted = self.law.predict(theta, self.columns)
+        gradient = self.law.gradient(theta, self.columns) @ self._spread
+        return np.asarray(gradient * self.loss.slope(predicted, self.observed)[:, None])
+
+    def objective(self, free: Floats) -> float:
+        """Return the sum of the costs."""
+        return float(self.loss.cost(self.errors(free)).sum())
+
+    def bounds(self) -> tuple[Floats, Floats]:
+        """Return the bounds of the free coefficients."""
+        parameters = [self.law.parameters[places[0]] for places in self.slots]
+        return np.array([p.low for p in parameters]), np.array([p.high for p in parameters])
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether the errors are linear in what is free, so that the optimum is solved for exactly."""
+        shapes = any(places[0] >= len(self.law.linear) for places in self.slots)
+        matching = (self.law.link == "log") == (self.loss.space == "log")
+        return not shapes and matching and self.loss.delta is None
+
+    def hold(self, place: int, value: float) -> "Problem":
+        """Return the problem with one of its free coefficients held."""
+        base = self.base.copy()
+        base[list(self.slots[place])] = value
+        return replace(self, base=base, slots=self.slots[:place] + self.slots[place + 1 :])
+
+    def rows(self, index: NDArray[np.integer[Any]]) -> "Problem":
+        """Return the same problem on some of its rows."""
+        columns = {name: np.asarray(self.columns[name])[index] for name in self.law.columns}
+        return replace(self, columns=columns, observed=self.observed[index])
+
+    def thinned(self) -> "Problem":
+        """Return the problem on a random sample of its rows, or itself where they are few."""
+        count = len(self.observed)
+        if count <= THINNED_ROWS:
+            return self
+        # Evenly spaced rows would miss whole columns of a grid whose period divides the spacing.
+        return self.rows(np.sort(np.random.default_rng(0).choice(count, THINNED_ROWS, replace=False)))
+
+    def scale(self, free: Floats) -> Floats:
+        """Return a size for each coefficient: its own, or where it is zero what moves the errors by about one."""
+        lengths = np.linalg.norm(self.jacobian(free), axis=0)
+        return np.where(free != 0, np.abs(free), 1 / np.where(lengths > 0, lengths, 1.0))
+
+    def unit(self, best: Floats) -> float:
+        """Return the objective at its least, in which differences are measured; errors of 1e-8 count as none."""
+        return max(self.objective(best), 1e-16 * len(self.observed))

@@ -1,0 +1,1 @@
+"""Transformers with experts: what they hold, compute and keep."""

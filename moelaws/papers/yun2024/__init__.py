@@ -1,0 +1,1 @@
+"""Yun et al. (2024), Toward Inference-optimal Mixture-of-Experts Large Language Models."""

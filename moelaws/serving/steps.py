@@ -1,0 +1,216 @@
+r"""How long a step of decoding takes, and what throughput follows.
+
+A server runs `concurrency` requests together; each step gives every request one more token. The
+time of a step is modelled as a sum of four terms, each with one parameter that can be compared
+with a data sheet:
+
+.. math::
+    t = t_0 + \frac{\text{bytes read}}{\text{bandwidth}}
+            + \frac{\text{FLOP}}{\text{rate}} + \tau\,\text{concurrency}
+
+A step carries its share of prefill: while a request generates its `tokens_out` tokens, a new
+prompt of `tokens_in` tokens has to be processed in its place.
+"""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from moelaws import data
+from moelaws.checks import Columns, Floats
+from moelaws.errors import InputError
+from moelaws.laws.base import Law, Parameter
+from moelaws.models.catalogue import Architecture
+from moelaws.serving import roofline as yang2025
+
+
+@dataclass(frozen=True)
+class Device:
+    """Limits of an accelerator, as its data sheet gives them.
+
+    Parameters
+    ----------
+    bandwidth : float
+        Memory bandwidth, bytes per second.
+    flops : float
+        Peak rate of dense matrices, FLOP per second.
+    memory : float
+        Memory, bytes.
+    link : float
+        Rate to the other devices of a node in one direction, bytes per second.
+
+    Examples
+    --------
+    >>> round(load_device("A800-80G-PCIe").ridge)
+    161
+    """
+
+    bandwidth: float
+    flops: float
+    memory: float
+    link: float
+
+    @property
+    def ridge(self) -> float:
+        """Intensity in FLOP per byte above which work, not traffic, sets the time."""
+        return self.flops / self.bandwidth
+
+    def at(self, efficiency: float) -> "Device":
+        """Return a device of the same memory that reaches a share of every rate."""
+        rates = {name: efficiency * getattr(self, name) for name in ("bandwidth", "flops", "link")}
+        return replace(self, **rates)
+
+    def roofline(self, flops: ArrayLike, traffic: ArrayLike) -> Floats:
+        """Least time in seconds for some work (FLOP) and traffic (bytes)."""
+        return np.maximum(
+            np.asarray(flops, dtype=float) / self.flops, np.asarray(traffic, dtype=float) / self.bandwidth
+        )
+
+
+def load_device(name: str, precision: Literal["bf16", "fp8"] = "bf16") -> Device:
+    """Return a device of the book's table ``devices/devices``.
+
+    Parameters
+    ----------
+    name : str
+        A device.
+    precision : {"bf16", "fp8"}
+        Whose peak rate.
+
+    Raises
+    ------
+    InputError
+        If there is no such device, or it has no such rate.
+    """
+    devices = {row["device"]: row for row in data.load("devices/devices").to_dict("records")}
+    if name not in devices:
+        raise InputError(f"There is no device '{name}'; the devices are {', '.join(devices)}.")
+    row = devices[name]
+    if pd.isna(row[f"{precision}_tflops"]):
+        raise InputError(f"Device '{name}' has no rate in {precision}; bf16 is expected.")
+    return Device(
+        bandwidth=1e9 * row["bandwidth_gb_s"],
+        flops=1e12 * row[f"{precision}_tflops"],
+        memory=1e9 * row["memory_gb"],
+        link=1e9 * row["link_gb_s"],
+    )
+
+
+def step_time(throughput: ArrayLike, concurrency: ArrayLike, tokens_in: ArrayLike, tokens_out: ArrayLike) -> Floats:
+    """Mean time of one decoding step in milliseconds, from a throughput that counts all tokens.
+
+    A request of `tokens_in` + `tokens_out` tokens lasts `tokens_out` steps.
+
+    Parameters
+    ----------
+    throughput : array_like
+        Input and output tokens per second.
+    concurrency, tokens_in, tokens_out : array_like
+        Requests in flight; tokens of a request.
+
+    Examples
+    --------
+    >>> round(float(step_time(479, concurrency=2, tokens_in=1024, tokens_out=1024)), 2)
+    8.35
+    """
+    speed, requests, prompt, output = (
+        np.asarray(x, dtype=float) for x in (throughput, concurrency, tokens_in, tokens_out)
+    )
+    return np.asarray(1e3 * requests * (prompt + output) / (output * speed))
+
+
+def throughput(step_ms: ArrayLike, concurrency: ArrayLike, tokens_in: ArrayLike, tokens_out: ArrayLike) -> Floats:
+    """Input and output tokens per second, from the time of a step in milliseconds.
+
+    The same formula as :func:`step_time`, which is its own inverse.
+    """
+    return step_time(step_ms, concurrency, tokens_in, tokens_out)
+
+
+@dataclass(frozen=True)
+class StepTime(Law):
+    """The step-time law of a model.
+
+    Bandwidth and rate are those of all devices together. Times are in milliseconds; the units of
+    a table's columns are those of ``yang2025/throughput``. Its terms must not be negative, so it
+    is fitted with :data:`moelaws.fitting.estimation.RELATIVE_SQUARES`.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        The model; a table's `n_routed` and `top_k` replace its own.
+    weight_bytes, cache_bytes : float
+        Bytes of a weight, and of an element of the key-value cache.
+    """
+
+    architecture: Architecture
+    weight_bytes: float = 2.0
+    cache_bytes: float = 2.0
+
+    name = "step_time"
+    columns: ClassVar[tuple[str, ...]] = ("concurrency", "tokens_in", "tokens_out", "n_routed", "top_k")
+    response: ClassVar[str] = "throughput"
+    linear: ClassVar[tuple[Parameter, ...]] = (
+        Parameter("overhead", "time of a step that depends on nothing", "ms", low=0),
+        Parameter("bandwidth", "bytes read per second", "GB/s", low=0, rate=True),
+        Parameter("rate", "work done per second", "TFLOP/s", low=0, rate=True),
+        Parameter("per_request", "time that each running request adds", "ms", low=0),
+    )
+
+    def reads(self, table: Columns) -> dict[str, Floats]:
+        """Gigabytes read in a step, by what is read.
+
+        `always` are the weights that every step reads, `experts` the distinct routed experts,
+        `cache` the keys and values of all requests at half their output, `prefill` the step's
+        share of reading all weights once for each new prompt.
+        """
+        model = self.architecture
+        concurrency, tokens_in, tokens_out, n_routed, top_k = (np.asarray(table[c], dtype=float) for c in self.columns)
+        expert = model.n_moe_layers * model.expert_weights * self.weight_bytes / 1e9
+        always = self.weight_bytes * model.n_active / 1e9 - model.top_k * expert
+        context = tokens_in + tokens_out / 2
+        return {
+            "always": np.full_like(context, always),
+            "experts": expert * yang2025.distinct_experts(n_routed, top_k, concurrency),
+            "cache": concurrency * context * model.kv_elements_per_token * self.cache_bytes / 1e9,
+            "prefill": concurrency / tokens_out * (always + n_routed * expert),
+        }
+
+    def work(self, table: Columns) -> dict[str, Floats]:
+        """Work of a step in TFLOP (1e12 FLOP), by `decode` and `prefill`."""
+        model = self.architecture
+        concurrency, tokens_in, tokens_out, _, top_k = (np.asarray(table[c], dtype=float) for c in self.columns)
+        weights = model.n_active + (top_k - model.top_k) * model.n_moe_layers * model.expert_weights
+        decode = 2 * concurrency * weights / 1e12
+        return {"decode": decode, "prefill": decode * tokens_in / tokens_out}
+
+    def terms(self, shape: Floats, table: Columns) -> Floats:
+        """Return the law's four terms at coefficient one, milliseconds."""
+        concurrency = np.asarray(table["concurrency"], dtype=float)
+        read = 1e3 * sum(self.reads(table).values())
+        done = 1e3 * sum(self.work(table).values())
+        terms = np.stack([np.ones_like(concurrency), read, done, concurrency], axis=-1)
+        return np.broadcast_to(terms, (*shape.shape[:-1], *terms.shape))
+
+    def observed(self, table: Columns) -> Floats:
+        """Return the measured step time of each row, milliseconds."""
+        return step_time(*(table[column] for column in ("throughput", "concurrency", "tokens_in", "tokens_out")))
+
+    def parts(self, table: Columns, coefficients: Floats) -> pd.DataFrame:
+        """Milliseconds of a step by what they are spent on; each row sums to the law's prediction."""
+        overhead, per_gb, per_tflop, per_request = coefficients
+        reads = {name: 1e3 * per_gb * value for name, value in self.reads(table).items()}
+        work = {name: 1e3 * per_tflop * value for name, value in self.work(table).items()}
+        columns = {
+            "overhead": np.full_like(reads["always"], overhead),
+            "weights always read": reads["always"],
+            "distinct experts": reads["experts"],
+            "key-value cache": reads["cache"],
+            "prefill": reads["prefill"] + work["prefill"],
+            "decode arithmetic": work["decode"],
+            "per request": per_request * np.asarray(table["concurrency"], dtype=float),
+        }
+        return pd.DataFrame(columns, index=table.index if isinstance(table, pd.DataFrame) else None)
