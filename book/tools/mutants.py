@@ -10,6 +10,7 @@ trial is a fork of a process that holds the libraries. The general tools do not 
 change what stands outside functions, where the laws keep their coefficients, and the other starts all tests anew.
 """
 
+import ast
 import csv
 import importlib
 import json
@@ -23,6 +24,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -147,10 +149,10 @@ class Chosen:
 
 
 class Suite:
-    """The unit tests, and what each of them runs."""
+    """The unit tests that can reach some files, and what each of them runs."""
 
-    def __init__(self, copy: Path) -> None:
-        self.copy = copy
+    def __init__(self, copy: Path, files: set[str]) -> None:
+        self.copy, self.files = copy, files
         self.units = {unit: self._kept(unit) or self._measured(unit) for unit in self._named()}
         self.failed = {test for found in self.units.values() for test in found["failed"]}
 
@@ -185,7 +187,7 @@ class Suite:
     def _named(self) -> list[str]:
         files = sorted((self.copy / "tests").glob("test_*.py"))
         names = [f"tests/{file.name}" for file in files if file.stem.removeprefix("test_") not in OTHERS]
-        return [DOCTESTS, *names]
+        return [DOCTESTS, *(name for name in names if self.files & reached(name))]
 
     def around(self, change: Change) -> list[dict[str, float]]:
         """Return the tests that run a changed statement, and then the others of their files.
@@ -196,7 +198,8 @@ class Suite:
         at_import = any(
             "" in found["lines"].get(change.path, {}).get(line, ()) for found in self.units.values() for line in span
         )
-        near = [change.path, *(self._importers(change.path) if at_import else [])]
+        package = (str(path.relative_to(ROOT)) for path in ROOT.glob("moelaws/**/*.py") if at_import)
+        near = [change.path, *(path for path in package if change.path in imports(ROOT / path))]
         first, second = {}, {}
         for found in self.units.values():
             known = {test: seconds for test, seconds in found["tests"].items() if test not in self.failed}
@@ -207,23 +210,38 @@ class Suite:
             second |= known if touched - {""} else {}
         return [first, {test: seconds for test, seconds in second.items() if test not in first}]
 
-    def _importers(self, path: str) -> list[str]:
-        name = path.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
-        room, _, module = name.rpartition(".")
-        wanted = (f"import {name}", f"from {name} import", f"from {room} import {module}")
-        files = {
-            file.relative_to(self.copy): file.read_text(encoding="utf-8") for file in self.copy.glob("moelaws/**/*.py")
-        }
-        return [str(file) for file, text in files.items() if any(line in text for line in wanted)]
+
+@cache
+def imports(path: Path) -> frozenset[str]:
+    """Return the package's files that a file imports."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
+    places = {name.replace(".", "/") for name in names}
+    files = {f"{place}{end}" for place in places for end in (".py", "/__init__.py") if place.startswith("moelaws")}
+    return frozenset(file for file in files if (ROOT / file).exists())
 
 
-def noticed(change: Change, copy: Path, suite: Suite) -> bool:
+def reached(path: str) -> set[str]:
+    """Return the package's files that a file imports, itself or through others."""
+    found: set[str] = set()
+    new = {path}
+    while new:
+        found |= new
+        new = {file for known in new for file in imports(ROOT / known)} - found
+    return found
+
+
+def noticed(change: Change, copy: Path, suite: Suite | None) -> bool:
     """Tell whether the checks notice a change in the copy."""
     if change.kind == "output":
         return forked(lambda: _compared(change), copy) is not False
     if change.kind == "cell":
         return forked(lambda: pytest.main([*SETTINGS, "-o", "addopts=", CELLS]), copy) != 0
-    for tests in suite.around(change):
+    for tests in suite.around(change) if suite else []:
         if tests and forked(Chosen(tests).fail, copy, 30 + 5 * sum(tests.values())) is not False:
             return True
     return False
@@ -277,7 +295,8 @@ def main(sample: int, seed: int, only: str, out: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         copy = project(Path(folder))
         todo = drawn(sample, seed, only)
-        suite = Suite(copy) if any(change.path.endswith(".py") for change in todo) else None
+        files = {change.path for change in todo if change.path.endswith(".py")}
+        suite = Suite(copy, files) if files else None
         for number, change in enumerate(todo, 1):
             path = copy / change.path
             source, times = path.read_bytes(), path.stat()
