@@ -184,7 +184,7 @@ class _Module:
         if isinstance(value, bool):
             yield "constant", *span, str(not value)
         elif isinstance(value, int | float):
-            for other in {value + 1, 2 * value} - {value}:
+            for other in {2 * value, value + 1 if abs(value) < 1000 else 2 * value} - {value}:
                 yield "constant", *span, repr(other)
         elif isinstance(value, str) and value and _is_key(node, parent):
             yield "key", *span, json.dumps(value + "_")
