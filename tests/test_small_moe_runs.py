@@ -13,6 +13,10 @@ from moelaws.errors import InputError
 HERE = data.ROOT / "data" / "small_moe_runs"
 
 PLAN = {point.name: point for point in grid.grid()}
+ADDED = {
+    point.name: (plan, point) for plan in ("noise", "recipe", "longest", "new-width") for point in grid.PLANS[plan]()
+}
+PLANNED = {name: ("grid", point) for name, point in PLAN.items()} | ADDED
 RUNS = data.load("small_moe_runs/runs")
 CURVES = data.load("small_moe_runs/curves")
 
@@ -40,13 +44,33 @@ def test_plan_begins_with_what_is_cheap():
 
 
 def test_every_repeat_has_its_first_seed():
-    first = {(point.trunk.shape, point.n_tokens) for point in PLAN.values() if point.trunk.seed == 0}
-    assert {(point.trunk.shape, point.n_tokens) for point in PLAN.values()} == first
+    points = [point for _, point in PLANNED.values()]
+    first = {(point.trunk.shape, point.n_tokens) for point in points if point.trunk.seed == 0}
+    assert {(point.trunk.shape, point.n_tokens) for point in points} == first
+
+
+def test_plans_share_no_run():
+    assert not PLAN.keys() & ADDED.keys()
+    assert len(ADDED) == sum(len(grid.PLANS[plan]()) for plan in ("noise", "recipe", "longest", "new-width"))
+
+
+def test_every_width_has_repeats_at_every_length_of_the_main_grid():
+    repeats = {(point.trunk.d_model, point.n_tokens) for _, point in PLANNED.values() if point.trunk.seed > 0}
+    assert {(width, 2**power) for width in grid.SEARCHED for power in (19, 20, 21, 22)} <= repeats
+
+
+def test_the_recipe_varies_one_thing_at_a_time():
+    for point in grid.recipe():
+        trunk = point.trunk
+        rate = trunk.learning_rate / grid.learning_rates()[trunk.d_model]
+        assert (rate == 1) != (trunk.balance == grid.BALANCE)
+        assert rate in (0.5, 1, 2)
+    assert len({point.name for point in grid.recipe()}) == 16
 
 
 @pytest.mark.parametrize("width", grid.LAYERS)
 def test_slices_keep_the_active_size(width):
-    shapes = {point.trunk for point in PLAN.values() if point.trunk.d_model == width}
+    shapes = {point.trunk for _, point in PLANNED.values() if point.trunk.d_model == width}
     assert {trunk.top_k * trunk.d_expert for trunk in shapes} == {4 * width}
     # What differs is the routers, of d_model weights for each expert.
     without = {
@@ -78,13 +102,13 @@ def test_bad_shard_is_refused_in_one_sentence(text):
 
 
 def test_rows_belong_to_the_plan():
-    assert set(RUNS.run) <= PLAN.keys()
+    assert set(RUNS.run) <= PLANNED.keys()
     for row in RUNS.itertuples():
-        point = PLAN[row.run]
+        plan, point = PLANNED[row.run]
         model = point.trunk.architecture
         assert (row.n_active, row.n_total, row.flops) == (model.n_active, model.n_total, point.flops)
         assert (row.n_tokens, row.seed, row.trunk) == (point.n_tokens, point.trunk.seed, point.trunk.name)
-        assert row.learning_rate == point.trunk.learning_rate
+        assert (row.plan, row.learning_rate, row.balance) == (plan, point.trunk.learning_rate, point.trunk.balance)
 
 
 def test_rows_cover_what_was_asked_for():

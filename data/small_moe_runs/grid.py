@@ -5,6 +5,7 @@ that branches off the trunk when three quarters of its tokens have been seen: al
 share its weights up to there, and so are no independent runs.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -19,10 +20,12 @@ BATCH = 2048
 """Tokens of one step."""
 DECAY = 0.25
 """Share of a run's tokens over which the learning rate falls to zero."""
-HEAD = 32
-"""Width of an attention head."""
-LAYERS = {32: 2, 64: 3, 96: 4, 128: 5}
+BALANCE = 0.1
+"""Weight of the load-balancing loss; with 0.01, the fullest of 32 experts got 5 times its share, now 1.6."""
+LAYERS = {32: 2, 48: 3, 64: 3, 96: 4, 128: 5}
 """Layers of each backbone, by its width."""
+HEADS = {32: 1, 48: 2, 64: 2, 96: 3, 128: 4}
+"""Attention heads of each backbone, by its width: 32 wide, at width 48 24."""
 SEARCHED = {
     32: (4e-3, 8e-3, 16e-3, 32e-3),
     64: (2e-3, 4e-3, 8e-3, 16e-3),
@@ -30,6 +33,8 @@ SEARCHED = {
     128: (2e-3, 4e-3, 8e-3, 16e-3),
 }
 """Learning rates that were tried, by width."""
+EXPANSIONS = (1, 2, 4, 8, 16, 32, 64)
+"""Expansions of the main grid."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,8 @@ class Trunk:
         Of the initial weights and of the order of the training text.
     learning_rate : float
         While it is constant.
+    balance : float
+        Weight of the load-balancing loss.
     """
 
     d_model: int
@@ -56,6 +63,7 @@ class Trunk:
     d_expert: int
     seed: int
     learning_rate: float
+    balance: float = BALANCE
 
     @property
     def shape(self) -> str:
@@ -65,19 +73,20 @@ class Trunk:
     @property
     def name(self) -> str:
         """Name of the trunk."""
-        return f"{self.shape}-s{self.seed}-lr{self.learning_rate:g}"
+        balance = "" if self.balance == BALANCE else f"-b{self.balance:g}"
+        return f"{self.shape}-s{self.seed}-lr{self.learning_rate:g}{balance}"
 
     @property
     def architecture(self) -> Architecture:
         """The model."""
-        heads = self.d_model // HEAD
+        heads = HEADS[self.d_model]
         dense = self.n_routed == 1
         layers = LAYERS[self.d_model]
         return Architecture(
             n_layers=layers,
             d_model=self.d_model,
             vocab=VOCABULARY,
-            attention=GroupedAttention(heads, heads, HEAD),
+            attention=GroupedAttention(heads, heads, self.d_model // heads),
             tied=True,
             d_dense=self.d_expert if dense else 0,
             n_dense_layers=layers if dense else 0,
@@ -127,6 +136,8 @@ class EndPoint:
 def learning_rates() -> dict[int, float]:
     """Return, by width, the learning rate whose mean loss in ``lr_search.csv`` is smallest.
 
+    Width 48 was not searched; it takes the geometric mean of its neighbours' rates.
+
     Raises
     ------
     InputError
@@ -140,10 +151,13 @@ def learning_rates() -> dict[int, float]:
             "--plan search makes them."
         )
     mean = runs.groupby(["d_model", "learning_rate"]).loss.mean()
-    return {width: float(mean[width].idxmin()) for width in LAYERS}
+    found = {width: float(mean[width].idxmin()) for width in SEARCHED}
+    return found | {48: float(f"{math.sqrt(found[32] * found[64]):.3g}")}
 
 
-def trunk(d_model: int, expansion: int, top_k: int = 2, seed: int = 0, rate: float | None = None) -> Trunk:
+def trunk(
+    d_model: int, expansion: int, top_k: int = 2, seed: int = 0, rate: float | None = None, balance: float = BALANCE
+) -> Trunk:
     """Return a trunk whose active feed-forward is as wide as the dense model's, 4 times the backbone.
 
     Parameters
@@ -158,11 +172,13 @@ def trunk(d_model: int, expansion: int, top_k: int = 2, seed: int = 0, rate: flo
         Seed.
     rate : float, optional
         Learning rate, if not the best one of this width.
+    balance : float
+        Weight of the load-balancing loss.
     """
     rate = learning_rates()[d_model] if rate is None else rate
     if expansion == 1:
-        return Trunk(d_model, 1, 1, 4 * d_model, seed, rate)
-    return Trunk(d_model, expansion * top_k, top_k, 4 * d_model // top_k, seed, rate)
+        return Trunk(d_model, 1, 1, 4 * d_model, seed, rate, balance)
+    return Trunk(d_model, expansion * top_k, top_k, 4 * d_model // top_k, seed, rate, balance)
 
 
 def ends(trunks: Iterable[Trunk], *exponents: int) -> list[EndPoint]:
@@ -171,10 +187,9 @@ def ends(trunks: Iterable[Trunk], *exponents: int) -> list[EndPoint]:
 
 
 def grid() -> list[EndPoint]:
-    """Return every end point of the set, the cheapest first."""
-    sizes, expansions = tuple(LAYERS), (1, 2, 4, 8, 16, 32, 64)
-    main = [trunk(size, expansion) for size in sizes for expansion in expansions]
-    longest = [trunk(32, expansion) for expansion in expansions]
+    """Return the end points that the set began with, the cheapest first."""
+    main = [trunk(size, expansion) for size in SEARCHED for expansion in EXPANSIONS]
+    longest = [trunk(32, expansion) for expansion in EXPANSIONS]
     # Total size fixed: more and narrower experts. Number of experts fixed: more and narrower active ones.
     finer = [trunk(size, 16, top_k) for size in (32, 64) for top_k in (4, 8)]
     more_active = [trunk(size, 32 // top_k, top_k) for size in (32, 64) for top_k in (4, 8)]
@@ -190,9 +205,51 @@ def grid() -> list[EndPoint]:
     return sorted(points, key=lambda point: point.flops)
 
 
+def noise() -> list[EndPoint]:
+    """Return repeats with other seeds, so that every width has a noise at every number of tokens."""
+    wide = [trunk(size, expansion, seed=seed) for size in (96, 128) for expansion in (1, 8, 64) for seed in (1, 2)]
+    narrow = [trunk(size, expansion, seed=seed) for size in (32, 64) for expansion in (1, 8, 32) for seed in (1, 2)]
+    longest = [one for one in narrow if one.d_model == 32]
+    points = ends(wide, 19, 20, 21, 22) + ends(narrow, 22) + ends(longest, 23)
+    return sorted(set(points) - set(grid()), key=_cost)
+
+
+def recipe() -> list[EndPoint]:
+    """Return runs whose learning rate or balance differs from the grid's, at its largest number of tokens."""
+    rates = [
+        trunk(size, expansion, rate=factor * learning_rates()[size])
+        for size in (32, 128)
+        for expansion in (1, 64)
+        for factor in (0.5, 2)
+    ]
+    balances = [
+        trunk(size, expansion, balance=balance)
+        for size in (64, 128)
+        for expansion in (8, 64)
+        for balance in (0.01, 0.03)
+    ]
+    return sorted(ends(rates + balances, 22), key=_cost)
+
+
+def longest() -> list[EndPoint]:
+    """Return the longest runs of the widths above the narrowest."""
+    trunks = [trunk(64, expansion) for expansion in EXPANSIONS]
+    trunks += [trunk(size, expansion) for size in (96, 128) for expansion in (1, 8, 64)]
+    return sorted(ends(trunks, 23), key=_cost)
+
+
+def new_width() -> list[EndPoint]:
+    """Return the runs of a width that no fit has seen, for predictions written down before them."""
+    return sorted(ends([trunk(48, expansion) for expansion in EXPANSIONS], 22), key=_cost)
+
+
+def _cost(point: EndPoint) -> tuple[int, str]:
+    return point.flops, point.name
+
+
 def search() -> list[EndPoint]:
     """Return the end points of the search for the learning rate of each width."""
-    trunks = [trunk(size, many, rate=rate) for size in LAYERS for many in (1, 16) for rate in SEARCHED[size]]
+    trunks = [trunk(size, many, rate=rate) for size in SEARCHED for many in (1, 16) for rate in SEARCHED[size]]
     small, large = ([one for one in trunks if (one.d_model > 64) == is_large] for is_large in (False, True))
     return sorted(ends(small, 20) + ends(large, 19), key=lambda point: point.flops)
 
@@ -203,7 +260,16 @@ def smoke() -> list[EndPoint]:
     return ends(trunks, 16, 17)
 
 
-PLANS = {"grid": grid, "search": search, "smoke": smoke}
+PLANS = {
+    "grid": grid,
+    "noise": noise,
+    "recipe": recipe,
+    "longest": longest,
+    "new-width": new_width,
+    "search": search,
+    "smoke": smoke,
+}
+"""What can be made: a plan's name and its end points."""
 
 
 def shard(points: list[EndPoint], text: str) -> list[EndPoint]:

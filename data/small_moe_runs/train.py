@@ -24,7 +24,7 @@ AVERAGED = 32
 """Steps over which a training loss is a mean."""
 
 
-def row_of(point: EndPoint, state: State, validation: Validation, training: Training) -> dict[str, object]:
+def row_of(point: EndPoint, plan: str, state: State, validation: Validation, training: Training) -> dict[str, object]:
     """Return what the table says of a run."""
     trunk, model = point.trunk, point.trunk.architecture
     loads = [share * len(share) for share in validation.shares] or [np.ones(1)]
@@ -34,6 +34,7 @@ def row_of(point: EndPoint, state: State, validation: Validation, training: Trai
     attention = 3 * model.n_layers * 4 * trunk.d_model * (CONTEXT + 1) // 2 * point.n_tokens
     return {
         "source": "small_moe_runs",
+        "plan": plan,
         "run": point.name,
         "architecture": "dense" if trunk.n_routed == 1 else "moe",
         "n_active": model.n_active,
@@ -58,6 +59,7 @@ def row_of(point: EndPoint, state: State, validation: Validation, training: Trai
         "d_expert": trunk.d_expert,
         "n_shared": 0,
         "learning_rate": trunk.learning_rate,
+        "balance": trunk.balance,
         "batch_tokens": BATCH,
         "epochs": f"{point.n_tokens / ((len(training.corpus.train) - 1) // CONTEXT * CONTEXT):.4f}",
         "flops_attention": attention,
@@ -101,7 +103,7 @@ def steps_to_do(points: list[EndPoint]) -> int:
     return sum(longest.values()) + sum(point.steps - point.branch for point in points)
 
 
-def make(points: list[EndPoint], training: Training, out: Path, curves: Path | None, bar: tqdm) -> None:
+def make(points: list[EndPoint], plan: str, training: Training, out: Path, curves: Path | None, bar: tqdm) -> None:
     """Train the end points that the table does not hold, and add them."""
     for place, point in enumerate(points):
         if point.name in names(out, RUNS):
@@ -111,13 +113,15 @@ def make(points: list[EndPoint], training: Training, out: Path, curves: Path | N
         # The run last: a run in the table is not made again, so that its curve has to be there already.
         if curves and point.name not in names(curves, CURVES):
             append(curves, curve_of(point, state), CURVES)
-        append(out, [row_of(point, state, validation, training)], RUNS)
+        append(out, [row_of(point, plan, state, validation, training)], RUNS)
         if point.trunk not in {later.trunk for later in points[place + 1 :]}:
             training.forget(point.trunk)
 
 
 @click.command()
-@click.option("--plan", type=click.Choice(["grid", "search"]), default="grid", help="The set, or its learning rates.")
+@click.option(
+    "--plan", type=click.Choice([name for name in PLANS if name != "smoke"]), default="grid", help="Which runs."
+)
 @click.option("--smoke", is_flag=True, help="A few runs of seconds on made-up text, into the cache.")
 @click.option("--shard", "part", default="0/1", metavar="i/n", help="Only the i-th of n parts of the plan, from 0.")
 @click.option("--device", "device_kind", type=click.Choice(["cpu", "cuda"]), default="cpu")
@@ -155,9 +159,9 @@ def main(
     torch.set_num_threads(threads)
     precision = precision or ("float32" if device_kind == "cpu" else "bfloat16")
     cache = cache.resolve()
-    tables = {"grid": HERE / "runs.csv", "search": HERE / "lr_search.csv", "smoke": cache / "smoke.csv"}
     plan = "smoke" if smoke else plan
-    out = out or tables[plan]
+    tables = {"search": HERE / "lr_search.csv", "smoke": cache / "smoke.csv"}
+    out = out or tables.get(plan, HERE / "runs.csv")
     try:
         points = [point for point in shard(PLANS[plan](), part) if only in point.name]
         cache.mkdir(parents=True, exist_ok=True)
@@ -167,7 +171,8 @@ def main(
         left = [point for point in points if point.name not in done]
         corpus = synthetic() if smoke else load(cache)
         with tqdm(total=steps_to_do(left), unit="step", mininterval=1 if sys.stderr.isatty() else 30) as bar:
-            make(points, Training(corpus, cache, torch.device(device_kind), precision, bar.update), out, curves, bar)
+            training = Training(corpus, cache, torch.device(device_kind), precision, bar.update)
+            make(points, plan, training, out, curves, bar)
     except InputError as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"{out}: {len(names(out, RUNS))} runs, {len(left)} of them new.")

@@ -21,8 +21,6 @@ from numpy.typing import NDArray
 
 WARM_UP = 32
 """Steps over which the learning rate rises."""
-BALANCE = 0.1
-"""Weight of the load-balancing loss; with 0.01, the fullest of 32 experts got 5 times its share, now 1.6."""
 Z = 0.001
 """Weight of the loss that keeps the router's logits small."""
 CLIP = 1.0
@@ -159,7 +157,7 @@ class Training:
             if decay_from is not None:
                 rate *= (until - state.step) / (until - decay_from)
             began, used = time.perf_counter(), time.process_time()
-            self.make_step(state, trunk.seed, rate)
+            self.make_step(state, trunk, rate)
             state.seconds += time.perf_counter() - began
             state.processor_seconds += time.process_time() - used
             self.tick()
@@ -169,15 +167,15 @@ class Training:
         if decay_from is None and moved:
             self.save(state, trunk)
 
-    def make_step(self, state: State, seed: int, rate: float) -> None:
+    def make_step(self, state: State, trunk: Trunk, rate: float) -> None:
         """Take one step of the optimiser."""
         for group in state.optimizer.param_groups:
             group["lr"] = rate
-        tokens, targets = self.batch(self.corpus.train, state.step, seed)
+        tokens, targets = self.batch(self.corpus.train, state.step, trunk.seed)
         with self.autocast():
             loss, routings = state.model.loss(tokens, targets)
         # The means over layers, so that the weight of balance does not grow with depth.
-        extra = sum(BALANCE * routing.balance + Z * routing.z for routing in routings) / max(1, len(routings))
+        extra = sum(trunk.balance * routing.balance + Z * routing.z for routing in routings) / max(1, len(routings))
         state.optimizer.zero_grad(set_to_none=True)
         (loss + extra).backward()
         torch.nn.utils.clip_grad_norm_(state.model.parameters(), CLIP)
