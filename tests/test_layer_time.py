@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from moelaws import data
 from moelaws.errors import InputError
 from moelaws.fitting.estimation import RELATIVE_SQUARES, fit
-from moelaws.serving import roofline as yang2025
-from moelaws.serving.layer import LayerTime, even_experts
+from moelaws.serving.experts import distinct_experts, even_experts
+from moelaws.serving.layer import LayerTime
+from moelaws.serving.roofline import moe_traffic
 
 LAW = LayerTime()
 TRUE = {"overhead": 0.03, "per_expert": 0.002, "bandwidth": 3000.0, "rate": 700.0, "moved": 400.0}
@@ -21,7 +22,7 @@ def rows():
     shapes = [(2048, 1408, 64, 6), (4096, 1536, 128, 8), (4096, 14336, 8, 2), (7168, 2048, 256, 8)]
     names = ["d_model", "d_expert", "n_routed", "top_k"]
     table = pd.DataFrame(shapes, columns=names).merge(pd.DataFrame({"tokens": 2 ** np.arange(15)}), how="cross")
-    experts = yang2025.distinct_experts(table.n_routed, table.top_k, table.tokens)
+    experts = distinct_experts(table.n_routed, table.top_k, table.tokens)
     return table.assign(weight_bytes=2, distinct_experts=experts)
 
 
@@ -37,7 +38,7 @@ def test_a_layer_by_hand():
 def test_bytes_and_elements_are_those_of_equation_3():
     table = rows()
     elements = LAW.reads(table) / 2 + LAW.moves(table)
-    theirs = yang2025.moe_traffic(table.tokens, table.d_model, table.d_expert, table.n_routed, table.top_k)
+    theirs = moe_traffic(table.tokens, table.d_model, table.d_expert, table.n_routed, table.top_k)
     np.testing.assert_allclose(1e9 * elements, theirs)
 
 
@@ -61,7 +62,7 @@ def test_gradient_against_finite_differences():
 def test_even_routing_uses_most_experts(pair, tokens):
     n_routed, top_k = pair
     even = even_experts(n_routed, top_k, tokens)
-    assert yang2025.distinct_experts(n_routed, top_k, tokens) <= even * (1 + 1e-12)
+    assert distinct_experts(n_routed, top_k, tokens) <= even * (1 + 1e-12)
     assert top_k <= even <= n_routed
 
 
@@ -91,7 +92,7 @@ def test_nothing_else_had_the_processor():
 
 def test_experts_in_use_follow_the_law_of_random_routing():
     """The number is counted in every call; its mean differs by the chance of a few draws."""
-    expected = yang2025.distinct_experts(XEON.n_routed, XEON.top_k, XEON.tokens)
+    expected = distinct_experts(XEON.n_routed, XEON.top_k, XEON.tokens)
     spread = np.sqrt(expected * (1 - expected / XEON.n_routed) / XEON.repeats)  # of independent experts, an upper bound
     assert (np.abs(XEON.distinct_experts - expected) <= 5 * spread + 1e-3).all()
 

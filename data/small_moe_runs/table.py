@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from moelaws import data
+from moelaws.data import checksums
 
 RUNS = "small_moe_runs/runs"
 CURVES = "small_moe_runs/curves"
@@ -32,7 +33,7 @@ def names(path: Path, like: str) -> set[str]:
 
 
 def append(path: Path, rows: Iterable[Mapping[str, object]], like: str) -> None:
-    """Add rows to a table, while other processes may do the same.
+    """Add rows to a table, while other processes may do the same, and pin its new hash in its data package.
 
     Parameters
     ----------
@@ -46,12 +47,14 @@ def append(path: Path, rows: Iterable[Mapping[str, object]], like: str) -> None:
     Raises
     ------
     InputError
-        If a row or the table breaks the schema, or a run is there already; the table stays as it was.
+        If a row or the table breaks the schema, a run is there already, or the table is not the one that its data
+        package pins; the table stays as it was.
     """
     columns = [column["name"] for column in data.columns(like)]
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)  # on the folder: the file itself is replaced
+        checksums.check(path, checksums.pinned(path))
         text = io.StringIO()
         writer = csv.DictWriter(text, columns, lineterminator="\n")
         if not path.exists():
@@ -59,5 +62,6 @@ def append(path: Path, rows: Iterable[Mapping[str, object]], like: str) -> None:
         writer.writerows(rows)
         whole = (path.read_text(encoding="utf-8") if path.exists() else "") + text.getvalue()
         data.write(whole, path, like)
+        checksums.pin(path)
     finally:
         os.close(folder)

@@ -75,15 +75,7 @@ class PublicFile:
         return {"folder": self._in_folder, "cache": self._in_cache}.get(self.whereabouts)
 
     def fetch(self) -> Path:
-        """Return the file, downloaded if need be.
-
-        Raises
-        ------
-        InputError
-            If the file in the folder ``MOELAWS_DATA`` is another one than the registry means.
-        Unavailable
-            If the file is not here and cannot be downloaded.
-        """
+        """Return the file, downloaded if need be."""
         if self.whereabouts == "folder":
             return self._checked(self._in_folder)
         if not self.address:
@@ -176,11 +168,6 @@ def sets() -> dict[str, RunSet]:
 
 def find(name: str) -> RunSet:
     """Return one set of public runs.
-
-    Raises
-    ------
-    InputError
-        If there is no such set.
 
     Examples
     --------

@@ -19,7 +19,7 @@ import pandas as pd
 import pandera.pandas as pandera
 import yaml
 
-from moelaws.data import public_runs, registry
+from moelaws.data import checksums, public_runs, registry
 from moelaws.errors import InputError
 from moelaws.paths import ROOT as ROOT
 
@@ -106,6 +106,7 @@ def load(name: str) -> pd.DataFrame:
     >>> int(load("yang2025/throughput").throughput[0])
     479
     """
+    checksums.check(_path(name), _locate(name).get("hash"))
     return _read_csv(_path(name), _locate(name)["schema"])
 
 

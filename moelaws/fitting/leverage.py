@@ -40,12 +40,6 @@ def interpolated(dense: pd.DataFrame, loss: ArrayLike) -> Floats:
     numpy.ndarray
         FLOP; NaN for a loss that lies outside those of the dense runs.
 
-    Raises
-    ------
-    InputError
-        If a column is missing or not positive, there are fewer than two runs, or loss does not
-        fall with compute throughout.
-
     Examples
     --------
     >>> dense = pd.DataFrame({"flops": [1e18, 1e20], "loss": [4.0, 2.0]})
@@ -98,11 +92,6 @@ def valley(size: ArrayLike, loss: ArrayLike, nearest: int = 5, noise: float | No
     noise : float, optional
         Standard deviation of a run's loss, if it is known better than from so few runs.
 
-    Raises
-    ------
-    InputError
-        If there are fewer than three sizes (four without `noise`), or the losses have no lowest point.
-
     Examples
     --------
     >>> found = valley([1e8, 2e8, 4e8, 8e8, 16e8], [3.05, 3.01, 3.0, 3.01, 3.05])
@@ -154,13 +143,7 @@ class Measured:
         return np.where(ends < _UNREACHED / 1e100, ends, np.inf)
 
     def exponent(self, level: float = 0.95) -> tuple[float, float, float]:
-        """Return with which power of compute leverage grows from run to run, and the ends of its interval.
-
-        Raises
-        ------
-        InputError
-            If there are fewer than two computes.
-        """
+        """Return with which power of compute leverage grows from run to run, and the ends of its interval."""
         log_c = np.log(self.table.flops.to_numpy(dtype=float))
         if np.ptp(log_c) == 0:
             raise InputError("All runs have the same compute; at least two computes are expected.")
@@ -199,11 +182,6 @@ def measure(
     -------
     Measured
         `table` has the leverages and their intervals.
-
-    Raises
-    ------
-    InputError
-        As :func:`over`, or if there are fewer dense runs than parameters of the law.
 
     Examples
     --------
@@ -244,12 +222,6 @@ def over(
         Seed of the losses that are drawn within their error.
     level : float
         Coverage of the intervals.
-
-    Raises
-    ------
-    InputError
-        If a column is missing or not positive, or the law gives no dense compute, or none with the
-        same tokens.
     """
     rows = {name: numbers(moe, name, "The table of MoE runs") for name in ("flops", "loss")}
     n_tokens = numbers(moe, "n_tokens", "The table of MoE runs") if same_tokens else None

@@ -15,17 +15,7 @@ from moelaws.laws.power import PowerLaw
 class Trend:
     r"""The law :math:`y = f + k x^p` through values, by least squares of :math:`\ln(y - f)`.
 
-    Parameters
-    ----------
-    x, y : array_like
-        At least three points, with different x.
-    floor : float
-        f, which all values exceed.
-
-    Raises
-    ------
-    InputError
-        If there are fewer than three different x, a number is not positive, or a value not above the floor.
+    There are at least three points with different x, and all values exceed the floor f.
 
     Examples
     --------

@@ -127,11 +127,6 @@ class Ledger:
     ----------
     paper : str
         Key of the paper: the folder of ``data/`` that holds its ``claims.csv``.
-
-    Raises
-    ------
-    InputError
-        If there is no such paper, or its claims break the schema.
     """
 
     def __init__(self, paper: str) -> None:
@@ -173,12 +168,6 @@ class Ledger:
         note : str
             What else a reader should know. Needed where the verdict is `differs`, and for a
             statement, where it shows the quantity behind the boolean.
-
-        Raises
-        ------
-        InputError
-            For an unknown or already decided claim, a number of values that does not fit, or a
-            missing note.
         """
         row = self._claim(claim)
         printed = self.printed(claim)
@@ -211,13 +200,7 @@ class Ledger:
         return self._decide(claim, self._claim(claim), None, "cannot", reason)
 
     def close(self) -> "Ledger":
-        """End the chapter: every claim must have its verdict.
-
-        Raises
-        ------
-        InputError
-            If a claim has none yet.
-        """
+        """End the chapter: every claim must have its verdict."""
         missing = [claim for claim in self._claims if claim not in self._decisions]
         if missing:
             raise InputError(f"{len(missing)} claims of {self.paper} have no verdict yet: {', '.join(missing)}.")
@@ -276,11 +259,6 @@ def stored(paper: str | None = None) -> list[dict[str, Any]]:
     list of dict
         One for each claim: id, place, kind, statement, printed, unit, computed, verdict,
         tolerance, note. Papers in the order of their chapters.
-
-    Raises
-    ------
-    InputError
-        If there is no such paper.
     """
     if paper is not None and paper not in papers():
         raise InputError(f"There are no claims of a paper '{paper}'; the papers are {', '.join(papers())}.")

@@ -20,22 +20,9 @@ FARTHEST = 1e6
 
 
 def allocate(law: str, flops: float, extrapolate: bool = False) -> Plan:
-    """Return what a law recommends for a budget.
+    """Return what a law, one of ``PLANNERS``, recommends for a budget in FLOP.
 
-    Parameters
-    ----------
-    law : str
-        One of ``PLANNERS``.
-    flops : float
-        Training compute, FLOP.
-    extrapolate : bool
-        Whether to answer outside the budgets of the law's own runs.
-
-    Raises
-    ------
-    InputError
-        If there is no such law, the budget is not positive, lies outside the runs and `extrapolate` is not set,
-        or lies so far outside that no plan makes sense.
+    Outside the budgets of the law's own runs, it has to be asked to `extrapolate`.
 
     Examples
     --------

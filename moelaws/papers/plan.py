@@ -22,18 +22,12 @@ class Step:
 
     Parameters
     ----------
-    quantity, unit : str
-        What is decided, and its unit.
-    value : float
-        The decision.
+    quantity, unit, value
+        What is decided.
     source : {"printed", "refitted", "chosen", "computed"}
-        What it rests on, see ``SOURCES``.
-    how : str
-        Where it comes from, in words.
+        What it rests on, see ``SOURCES``; `how` says it in words.
     low, high : float, optional
-        Ends of its interval, if it has one.
-    interval : str
-        What the interval means.
+        Ends of its interval, if it has one, and `interval`, what that means.
     """
 
     quantity: str
@@ -58,22 +52,16 @@ class Plan:
 
     Parameters
     ----------
-    law : str
-        Name of the law.
-    flops : float
-        The budget, FLOP.
+    law, flops
+        Name of the law, and the budget.
     outside : float
         Distance outside the budgets of the law's runs, in units of their own range on a logarithmic axis; zero inside.
     decades : float
         The same distance in powers of ten.
-    steps : tuple of Step
-        From the budget on.
     architecture : dict
         Sizes in whole numbers, by the names of the book.
     realised : dict
         What the whole numbers give, by the names of the steps.
-    warnings : tuple of str
-        What there is to object to.
     """
 
     law: str

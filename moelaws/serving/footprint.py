@@ -14,7 +14,7 @@ from moelaws.checks import Floats, positive
 from moelaws.errors import InputError
 from moelaws.laws import yun2024
 from moelaws.models.catalogue import Architecture
-from moelaws.serving import roofline as yang2025
+from moelaws.serving.experts import distinct_experts
 
 Value: TypeAlias = Floats | float
 
@@ -29,18 +29,7 @@ BYTES = 2
 
 @dataclass(frozen=True)
 class Traffic:
-    """An average request.
-
-    Parameters
-    ----------
-    tokens_in, tokens_out : float
-        Tokens of the prompt and of the output.
-
-    Raises
-    ------
-    InputError
-        If one of them is below one.
-    """
+    """An average request: tokens of its prompt and of its output, at least one of each."""
 
     tokens_in: float
     tokens_out: float
@@ -58,6 +47,12 @@ class Traffic:
 
 SHAREGPT = Traffic(161.31, 337.99)
 """Averages of ShareGPT, which the paper names and does not print; from arXiv:2309.06180."""
+
+
+def weights_by_use(model: Architecture) -> tuple[float, float]:
+    """Return how many weights every token uses, and how many one routed expert of every layer has."""
+    expert = model.n_moe_layers * model.expert_weights
+    return model.n_active - model.top_k * expert, expert
 
 
 @dataclass(frozen=True)
@@ -134,22 +129,13 @@ class Footprint:
 
         Tokens are rounded to whole ones. A prompt needs the output layer for its last token only,
         which is left out.
-
-        Parameters
-        ----------
-        model : Architecture
-            The model.
-        traffic : Traffic
-            An average request.
-        weight_bytes, cache_bytes : float
-            Bytes of a weight, and of an element of the key-value cache.
         """
-        expert = model.n_moe_layers * model.expert_weights
+        always, expert = weights_by_use(model)
         context, prompt = round(traffic.context), round(traffic.tokens_in)
         return cls(
             traffic,
             weights=model.weight_bytes(weight_bytes),
-            always=weight_bytes * (model.n_active - model.top_k * expert),
+            always=weight_bytes * always,
             experts=weight_bytes * model.n_routed * expert,
             n_routed=max(model.n_routed, 1),
             top_k=max(model.top_k, 1),
@@ -161,5 +147,5 @@ class Footprint:
 
     def read(self, tokens: ArrayLike) -> Floats:
         """Bytes of weights that tokens processed together touch."""
-        touched = yang2025.distinct_experts(self.n_routed, self.top_k, tokens) / np.asarray(self.n_routed)
+        touched = distinct_experts(self.n_routed, self.top_k, tokens) / np.asarray(self.n_routed)
         return np.asarray(self.always + touched * self.experts)

@@ -12,48 +12,18 @@ Bytes of weights and elements of hidden states are the two halves of the traffic
 experts; a kernel that does all of them at once has none.
 
 How many experts are used depends on how tokens are routed, of which the law knows nothing: it reads
-the number from a column. :func:`moelaws.serving.roofline.distinct_experts` gives it for random routing,
-:func:`even_experts` for routing that spreads tokens as evenly as can be.
+the number from a column. :func:`moelaws.serving.experts.distinct_experts` gives it for random routing,
+:func:`moelaws.serving.experts.even_experts` for routing that spreads tokens as evenly as can be.
 """
 
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from moelaws.checks import Columns, Floats, positive
-from moelaws.errors import InputError
+from moelaws.checks import Columns, Floats
 from moelaws.laws.base import Law, Parameter
-from moelaws.serving import roofline as yang2025
-
-
-def even_experts(n_routed: ArrayLike, top_k: ArrayLike, tokens: ArrayLike) -> Floats:
-    """Return how many experts are used if tokens are spread evenly: all, or a new one for each choice.
-
-    It is the most that is possible.
-
-    Parameters
-    ----------
-    n_routed, top_k, tokens : array_like
-        Routed experts, active experts for each token (at most `n_routed`), tokens.
-
-    Raises
-    ------
-    InputError
-        If a value is not positive, or `top_k` is greater than `n_routed`.
-
-    Examples
-    --------
-    Sixteen tokens with eight of 128 experts each; random routing uses 82:
-
-    >>> even_experts(n_routed=128, top_k=8, tokens=[1, 4, 16, 64]).tolist()
-    [8.0, 32.0, 128.0, 128.0]
-    """
-    n_routed, top_k, tokens = positive(n_routed=n_routed, top_k=top_k, tokens=tokens)
-    if np.any(top_k > n_routed):
-        raise InputError("Parameter top_k is greater than n_routed; a token uses at most as many experts as there are.")
-    return np.minimum(n_routed, top_k * tokens)
+from moelaws.serving.roofline import moe_flops
 
 
 @dataclass(frozen=True)
@@ -100,7 +70,7 @@ class LayerTime(Law):
 
     def work(self, table: Columns) -> Floats:
         """Work in TFLOP (1e12 FLOP)."""
-        return yang2025.moe_flops(*_floats(table, "tokens", "d_model", "d_expert", "top_k")) / 1e12
+        return moe_flops(*_floats(table, "tokens", "d_model", "d_expert", "top_k")) / 1e12
 
     def moves(self, table: Columns) -> Floats:
         """Elements of hidden states that are read or written, 1e9."""

@@ -1,4 +1,4 @@
-r"""Laws behind Yang et al. (2025), "Faster MoE LLM Inference for Extremely Large Models".
+r"""Work, traffic and intensity of feed-forward layers, and what devices exchange: Yang et al. (2025), Eq. 3.
 
 =========== ============= ====================================================================
 paper       here          meaning, unit and convention
@@ -18,15 +18,14 @@ once for all tokens of a step. All functions broadcast.
 
 References
 ----------
-H. Yang et al., arXiv:2505.03531 (2025). The number of distinct experts is printed in
-arXiv:2511.02237, footnote 1, and not in the paper itself.
+H. Yang et al., arXiv:2505.03531 (2025).
 """
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from moelaws.checks import Floats, positive
-from moelaws.errors import InputError
+from moelaws.serving.experts import distinct_experts
 
 
 def glu_traffic(L: ArrayLike, d: ArrayLike, d_i: ArrayLike) -> Floats:
@@ -98,88 +97,6 @@ def glu_tokens(intensity: ArrayLike, d: ArrayLike, d_i: ArrayLike) -> Floats:
     return np.nan_to_num(3 * d * d_i * intensity / reached, nan=np.inf, posinf=np.inf)
 
 
-def mlp_traffic(L: ArrayLike, d: ArrayLike, d_i: ArrayLike) -> Floats:
-    """Elements read and written by a plain two-matrix feed-forward layer, counted as Eq. 3 does.
-
-    Not printed in the paper.
-
-    Examples
-    --------
-    >>> float(mlp_traffic(L=1, d=2048, d_i=8192))
-    33566720.0
-    """
-    L, d, d_i = positive(L=L, d=d, d_i=d_i)
-    return 2 * d_i * d + L * (2 * d + d_i)
-
-
-def mlp_flops(L: ArrayLike, d: ArrayLike, d_i: ArrayLike) -> Floats:
-    """FLOP of a plain two-matrix feed-forward layer. Not printed in the paper.
-
-    Examples
-    --------
-    >>> float(mlp_flops(L=1, d=2048, d_i=8192))
-    67108864.0
-    """
-    L, d, d_i = positive(L=L, d=d, d_i=d_i)
-    return 4 * L * d_i * d
-
-
-def mlp_intensity(L: ArrayLike, d: ArrayLike, d_i: ArrayLike) -> Floats:
-    """FLOP per element moved by a plain feed-forward layer. Not printed in the paper.
-
-    Examples
-    --------
-    >>> round(float(mlp_intensity(L=150, d=2048, d_i=8192)), 1)
-    284.4
-    """
-    return mlp_flops(L, d, d_i) / mlp_traffic(L, d, d_i)
-
-
-def distinct_experts(n_e: ArrayLike, n_a: ArrayLike, L: ArrayLike) -> Floats:
-    r"""Expected number of experts that at least one of L tokens chooses.
-
-    .. math:: D = n_e \Bigl(1 - \bigl(1 - n_a/n_e\bigr)^L\Bigr)
-
-    Exact when every token draws `n_a` different experts, uniformly and independently of the
-    other tokens. Not printed in the paper; arXiv:2511.02237, footnote 1.
-
-    Parameters
-    ----------
-    n_e, n_a, L : array_like
-        Routed experts, active experts for each token (at most `n_e`), tokens.
-
-    Raises
-    ------
-    InputError
-        If a value is not positive, or `n_a` is greater than `n_e`.
-
-    Examples
-    --------
-    >>> round(float(distinct_experts(n_e=128, n_a=8, L=16)))
-    82
-    """
-    n_e, n_a, L = positive(n_e=n_e, n_a=n_a, L=L)
-    if np.any(n_a > n_e):
-        raise InputError("Parameter n_a is greater than n_e; a token activates at most as many experts as there are.")
-    with np.errstate(divide="ignore"):
-        return np.asarray(-n_e * np.expm1(L * np.log1p(-n_a / n_e)))
-
-
-def distinct_experts_per_token(n_e: ArrayLike, n_a: ArrayLike, L: ArrayLike) -> Floats:
-    """Derivative of :func:`distinct_experts` with respect to the number of tokens.
-
-    Examples
-    --------
-    One token more at 16 tokens brings 1.3 new experts of DeepSeek-V2-Lite's 64:
-
-    >>> round(float(distinct_experts_per_token(n_e=64, n_a=6, L=16)), 2)
-    1.3
-    """
-    n_e, n_a, L = positive(n_e=n_e, n_a=n_a, L=L)
-    log_miss = np.log1p(-n_a / n_e)
-    return -n_e * log_miss * np.exp(L * log_miss)
-
-
 def moe_traffic(L: ArrayLike, d: ArrayLike, d_e: ArrayLike, n_e: ArrayLike, n_a: ArrayLike) -> Floats:
     """Elements read and written by the routed experts of a layer: Eq. 3 summed over distinct experts.
 
@@ -206,17 +123,6 @@ def moe_flops(L: ArrayLike, d: ArrayLike, d_e: ArrayLike, n_a: ArrayLike) -> Flo
     return 6 * L * n_a * d_e * d
 
 
-def moe_intensity(L: ArrayLike, d: ArrayLike, d_e: ArrayLike, n_e: ArrayLike, n_a: ArrayLike) -> Floats:
-    """FLOP per element moved by the routed experts of a layer. Not printed in the paper.
-
-    Examples
-    --------
-    >>> round(float(moe_intensity(L=150, d=2048, d_e=1408, n_e=64, n_a=6)), 1)
-    27.8
-    """
-    return moe_flops(L, d, d_e, n_a) / moe_traffic(L, d, d_e, n_e, n_a)
-
-
 def tensor_parallel_traffic(L: ArrayLike, d: ArrayLike, n_d: ArrayLike) -> Floats:
     """Hidden-state elements that tensor parallelism moves at least, Section 4.2.
 
@@ -241,41 +147,3 @@ def expert_parallel_traffic(L: ArrayLike, d: ArrayLike, n_a: ArrayLike) -> Float
     """
     L, d, n_a = positive(L=L, d=d, n_a=n_a)
     return 2 * n_a * L * d
-
-
-def allocation(first: int, peak: int, last: int, peak_layer: int, n_layers: int) -> Floats:
-    """Active experts of each layer under the allocation (b, h, e, p) of Section 5.2, not rounded.
-
-    Linear from `first` in layer 1 to `peak` in layer `peak_layer`, and on to `last` in the last
-    layer. Where the peak stands in layer 1 or in the last layer, the paper leaves open which of
-    the two numbers holds there; here the end keeps its own number and the neighbouring ramp
-    starts from `peak`.
-
-    Parameters
-    ----------
-    first, peak, last : int
-        Active experts b, h and e.
-    peak_layer : int
-        The layer p, counted from 1.
-    n_layers : int
-        Layers counted.
-
-    Returns
-    -------
-    numpy.ndarray, shape (n_layers,)
-
-    Raises
-    ------
-    InputError
-        If `peak_layer` is not one of the layers.
-
-    Examples
-    --------
-    >>> allocation(first=2, peak=6, last=4, peak_layer=3, n_layers=5).tolist()
-    [2.0, 4.0, 6.0, 5.0, 4.0]
-    """
-    if not 1 <= peak_layer <= n_layers:
-        raise InputError(f"Parameter peak_layer is {peak_layer}; a layer from 1 to {n_layers} is expected.")
-    experts = np.interp(np.arange(1, n_layers + 1), [1, peak_layer, n_layers], [first, peak, last])
-    experts[0], experts[-1] = first, last
-    return experts

@@ -24,23 +24,16 @@ from moelaws.checks import Columns, Floats
 from moelaws.errors import InputError
 from moelaws.laws.base import Law, Parameter
 from moelaws.models.catalogue import Architecture
-from moelaws.serving import roofline as yang2025
+from moelaws.serving.experts import distinct_experts
+from moelaws.serving.footprint import weights_by_use
 
 
 @dataclass(frozen=True)
 class Device:
     """Limits of an accelerator, as its data sheet gives them.
 
-    Parameters
-    ----------
-    bandwidth : float
-        Memory bandwidth, bytes per second.
-    flops : float
-        Peak rate of dense matrices, FLOP per second.
-    memory : float
-        Memory, bytes.
-    link : float
-        Rate to the other devices of a node in one direction, bytes per second.
+    They are memory bandwidth (bytes per second), peak rate of dense matrices (FLOP per second), memory (bytes), and
+    the rate to the other devices of a node in one direction (bytes per second).
 
     Examples
     --------
@@ -71,20 +64,7 @@ class Device:
 
 
 def load_device(name: str, precision: Literal["bf16", "fp8"] = "bf16") -> Device:
-    """Return a device of the book's table ``devices/devices``.
-
-    Parameters
-    ----------
-    name : str
-        A device.
-    precision : {"bf16", "fp8"}
-        Whose peak rate.
-
-    Raises
-    ------
-    InputError
-        If there is no such device, or it has no such rate.
-    """
+    """Return a device of the book's table ``devices/devices``, with the peak rate of a precision."""
     devices = {row["device"]: row for row in data.load("devices/devices").to_dict("records")}
     if name not in devices:
         raise InputError(f"There is no device '{name}'; the devices are {', '.join(devices)}.")
@@ -102,14 +82,7 @@ def load_device(name: str, precision: Literal["bf16", "fp8"] = "bf16") -> Device
 def step_time(throughput: ArrayLike, concurrency: ArrayLike, tokens_in: ArrayLike, tokens_out: ArrayLike) -> Floats:
     """Mean time of one decoding step in milliseconds, from a throughput that counts all tokens.
 
-    A request of `tokens_in` + `tokens_out` tokens lasts `tokens_out` steps.
-
-    Parameters
-    ----------
-    throughput : array_like
-        Input and output tokens per second.
-    concurrency, tokens_in, tokens_out : array_like
-        Requests in flight; tokens of a request.
+    A request of `tokens_in` + `tokens_out` tokens lasts `tokens_out` steps; `concurrency` requests are in flight.
 
     Examples
     --------
@@ -169,22 +142,20 @@ class StepTime(Law):
         """
         model = self.architecture
         concurrency, tokens_in, tokens_out, n_routed, top_k = (np.asarray(table[c], dtype=float) for c in self.columns)
-        expert = model.n_moe_layers * model.expert_weights * self.weight_bytes / 1e9
-        always = self.weight_bytes * model.n_active / 1e9 - model.top_k * expert
+        always, expert = (self.weight_bytes * weights / 1e9 for weights in weights_by_use(model))
         context = tokens_in + tokens_out / 2
         return {
             "always": np.full_like(context, always),
-            "experts": expert * yang2025.distinct_experts(n_routed, top_k, concurrency),
+            "experts": expert * distinct_experts(n_routed, top_k, concurrency),
             "cache": concurrency * context * model.kv_elements_per_token * self.cache_bytes / 1e9,
             "prefill": concurrency / tokens_out * (always + n_routed * expert),
         }
 
     def work(self, table: Columns) -> dict[str, Floats]:
         """Work of a step in TFLOP (1e12 FLOP), by `decode` and `prefill`."""
-        model = self.architecture
         concurrency, tokens_in, tokens_out, _, top_k = (np.asarray(table[c], dtype=float) for c in self.columns)
-        weights = model.n_active + (top_k - model.top_k) * model.n_moe_layers * model.expert_weights
-        decode = 2 * concurrency * weights / 1e12
+        always, expert = weights_by_use(self.architecture)
+        decode = 2 * concurrency * (always + top_k * expert) / 1e12
         return {"decode": decode, "prefill": decode * tokens_in / tokens_out}
 
     def terms(self, shape: Floats, table: Columns) -> Floats:

@@ -16,8 +16,7 @@ from moelaws.checks import Floats
 from moelaws.errors import InputError
 from moelaws.fitting.trend import Trend
 from moelaws.papers.plan import Plan, Step
-from moelaws.papers.wan2026 import law as law
-from moelaws.papers.wan2026 import shapes
+from moelaws.papers.wan2026 import law, shapes
 
 RANGE = (1e18, 3e20)
 """Smallest and largest budget of the paper's runs, FLOP."""
@@ -37,12 +36,7 @@ NEXT = "95 % for a further value around the power law"
 
 @cache
 def scales() -> pd.DataFrame:
-    """Return the six budgets with the sizes that the authors took as best: medians of Tables 16 to 21.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Table ``wan2026/scales`` with columns `M`, `N_a`, `N`, `compute_density`, `expansion` and `width`.
+    """Return ``wan2026/scales`` with the sizes that the authors took as best: medians of Tables 16 to 21.
 
     Examples
     --------
@@ -67,11 +61,7 @@ def scales() -> pd.DataFrame:
 def trends() -> dict[str, Trend]:
     """Return the laws that are refitted here, by the name of what they give for a budget in FLOP.
 
-    Returns
-    -------
-    dict
-        `compute_density` (above its floor of six), `width`, `heads` (total width of the query heads),
-        `learning_rate`, `batch` (sequences).
+    `compute_density` has a floor of six, `heads` is the total width of the query heads, `batch` counts sequences.
 
     Examples
     --------

@@ -45,22 +45,7 @@ N_TOKENS = PowerLaw(22.8929, 0.4563)
 
 @dataclass(frozen=True, eq=False)
 class Setting:
-    """What is fixed before a shape is chosen; numbers, or arrays with one value for each architecture.
-
-    Parameters
-    ----------
-    N_q, N_kv, d_qkv : array_like
-        Query heads, key and value heads, and their width.
-    S, N_e, K : array_like
-        Sequence length, routed experts in a layer, and active ones among them.
-    gamma : array_like
-        Width of a dense layer in units of the hidden size.
-
-    Raises
-    ------
-    InputError
-        If a value is not positive, or `K` is not less than `N_e`.
-    """
+    """What is fixed before a shape is chosen; numbers, or arrays with one value for each architecture."""
 
     N_q: Floats | float
     N_kv: Floats | float
@@ -134,17 +119,7 @@ def account(d: ArrayLike, L_d: ArrayLike, L_m: ArrayLike, d_m: ArrayLike, settin
 
     Eq. 3 prints :math:`6 N_a L` in M, see :func:`misprinted_flops`; Eqs. 4 and 12 do not.
 
-    Parameters
-    ----------
-    d, L_d, L_m, d_m : array_like
-        Hidden size, layers without and with experts (`L_d` may be zero), width of an expert.
-    setting : Setting
-        Heads, sequence length, numbers of experts.
-
-    Raises
-    ------
-    InputError
-        If `L_d` is negative, or another value is not positive.
+    `L_d` may be zero.
 
     Examples
     --------
@@ -241,18 +216,6 @@ def solve(M: ArrayLike, N_a: ArrayLike, N: ArrayLike, d: ArrayLike, setting: Set
 
     The solution is not printed in the paper. It is exact and not rounded.
 
-    Parameters
-    ----------
-    M, N_a, N, d : array_like
-        Sizes and width.
-    setting : Setting
-        Heads, sequence length, numbers of experts.
-
-    Raises
-    ------
-    InputError
-        If a value is not positive, or no architecture has these sizes and this width.
-
     Examples
     --------
     >>> setting = Setting(16, 8, 128)
@@ -278,11 +241,6 @@ def solve_matched(M: ArrayLike, N_a: ArrayLike, N: ArrayLike, d: ArrayLike, sett
     """Solve as :func:`solve`, for dense layers as wide as the experts that a token uses (Appendix A).
 
     Not printed in the paper. `gamma` of the setting is not used.
-
-    Raises
-    ------
-    InputError
-        If a value is not positive, or no architecture has these sizes and this width.
 
     Examples
     --------
@@ -324,14 +282,7 @@ def feasible_widths(
 ) -> tuple[Floats, Floats]:
     """Smallest and largest width of any architecture with given sizes; NaN where there is none.
 
-    Parameters
-    ----------
-    M, N_a, N : array_like
-        Sizes.
-    setting : Setting
-        Heads, sequence length, numbers of experts.
-    least_dense, least_moe : float
-        Fewest layers of each kind. Layers need not be whole.
+    It has at least so many layers of each kind, which need not be whole.
 
     Examples
     --------

@@ -22,19 +22,7 @@ COLUMNS = ["d_model", "n_dense_layers", "n_moe_layers", "d_expert"]
 
 
 class Space(NamedTuple):
-    """A box of whole numbers outside which no architecture has the sizes that were asked for.
-
-    Parameters
-    ----------
-    layers : numpy.ndarray
-        Numbers of layers.
-    widths : numpy.ndarray
-        Hidden sizes.
-    expert_widths : numpy.ndarray
-        Widths of an expert.
-    least_dense : int
-        Fewest layers without experts.
-    """
+    """A box of whole numbers outside which no architecture has the sizes that were asked for."""
 
     layers: Floats
     widths: Floats
@@ -132,11 +120,6 @@ def within(
         `d_model`, `n_dense_layers`, `n_moe_layers`, `d_expert`, and the sizes `M`, `N_a`, `N`; sorted by the
         former. No rows where there is none.
 
-    Raises
-    ------
-    InputError
-        If a size is not positive, the tolerance not between zero and one, or a count not a whole number.
-
     Examples
     --------
     Within one per cent of the sizes of a row of Table 21 of Wan et al. (2026):
@@ -196,22 +179,7 @@ def nearest(
 ) -> "pd.Series[float]":
     """Round to whole numbers: the architecture whose largest deviation in M, N_a, N and d is smallest.
 
-    Parameters
-    ----------
-    M, N_a, N, d : float
-        Sizes, and hidden size.
-    setting, step, least_dense
-        As for :func:`within`.
-
-    Returns
-    -------
-    pandas.Series
-        A row of :func:`within`, and `deviation`, the largest of the four.
-
-    Raises
-    ------
-    InputError
-        As :func:`within`; or if no architecture comes within half of all four.
+    It is a row of :func:`within` with the `deviation`, which is less than one half.
 
     Examples
     --------

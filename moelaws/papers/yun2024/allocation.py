@@ -71,18 +71,14 @@ class ServingPlan:
 
     Parameters
     ----------
-    law, bound, device : str
-        Name of the law; what the base model bounds, loss or cost; name of the device.
-    flops : float
-        Training compute, FLOP.
+    bound : str
+        What the base model bounds, loss or cost.
     chosen, optimum, base : Served
         The model; the same number of experts, and the base model, at their lowest losses.
     to_optimum, to_base, cost_ratio : float
         Size over the optimum's and the base's, and cost over the base's.
     intervals : dict
         Ends of the 95 % intervals of these ratios by name, where the fit was saved with a bootstrap.
-    warnings : tuple of str
-        What there is to object to.
     """
 
     law: str
@@ -106,19 +102,7 @@ class ServingPlan:
 def read_coefficients(path: str | os.PathLike[str]) -> tuple[Floats, Fit | None, Refits | None]:
     """Read coefficients of Eq. 4 from a saved fit or from a JSON object of the ten values.
 
-    Returns
-    -------
-    theta : numpy.ndarray, shape (10,)
-        Coefficients in the order of ``Yun2024().parameters``.
-    fit : Fit or None
-        The fit, if it is one.
-    refits : Refits or None
-        The bootstrap, if it was saved with the fit.
-
-    Raises
-    ------
-    InputError
-        If the fit is of another law, or the file does not hold the ten values within their bounds.
+    They have the order of ``Yun2024().parameters``; with them come the fit, if it is one, and its bootstrap, if saved.
     """
     if Path(path).is_dir():
         fitted, refits = artifact.load(path)
@@ -176,11 +160,6 @@ def plan(
         Tokens of an average prompt and output.
     price : float, optional
         Price of a device for an hour.
-
-    Raises
-    ------
-    InputError
-        If a parameter cannot be used, or no model is the answer.
 
     Examples
     --------

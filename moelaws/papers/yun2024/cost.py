@@ -20,7 +20,7 @@ paper                 here             meaning, unit and convention
 The paper interpolates latencies that it measured and did not publish. Here they are a roofline of
 the model: the larger of bytes over bandwidth and FLOP over peak rate, both of all devices together.
 A decoding step reads the weights that every token uses, the distinct experts that the batch touches
-(:func:`moelaws.serving.roofline.distinct_experts`; all of them in a large batch), and all of the cache.
+(:func:`moelaws.serving.experts.distinct_experts`; all of them in a large batch), and all of the cache.
 Devices exchange activations by two ring all-reduces in each layer, which move 2 (G - 1)/G of them
 over each link. Left out are the latency of an exchange, uneven experts, what is written, memory for
 anything but weights and cache, and all time that a server spends otherwise: times are least times.
@@ -90,10 +90,8 @@ def iteration(model: Footprint, device: Device, gpus: ArrayLike, batch: ArrayLik
 
     Parameters
     ----------
-    model : Footprint
-        The model under its traffic.
-    device : Device
-        One of `gpus` equal devices.
+    model, device
+        The model under its traffic, and one of `gpus` equal devices.
     gpus, batch : array_like
         Devices, and requests that run together; nan gives nan.
 
@@ -123,14 +121,8 @@ def iteration(model: Footprint, device: Device, gpus: ArrayLike, batch: ArrayLik
 def largest_batch(model: Footprint, device: Device, gpus: ArrayLike, most_requests: float = np.inf) -> Floats:
     """Return how many requests the memory beside the weights holds; nan where it is less than one.
 
-    The paper's (G M0 - N_m) / ((2p + n) h l), unnumbered, for bytes.
-
-    Parameters
-    ----------
-    model, device, gpus
-        As for :func:`iteration`.
-    most_requests : float
-        A limit of the server's own. The paper states none; that of vLLM (`max_num_seqs`) was 256 unless changed.
+    The paper's (G M0 - N_m) / ((2p + n) h l), unnumbered, for bytes. `most_requests` is a limit of the server's own.
+    The paper states none; that of vLLM (`max_num_seqs`) was 256 unless changed.
     """
     batch = (np.asarray(gpus, dtype=float) * device.memory - model.weights) / model.cache
     return np.where(batch >= 1, np.minimum(batch, most_requests), np.nan)
@@ -140,20 +132,6 @@ def cheapest(model: Footprint, device: Device, most_gpus: int = 8, most_requests
     """Return the iteration with the largest batch at the number of devices where a token costs least, Eqs. 5 and 6.
 
     The values are nan where the model does not fit `most_gpus` devices.
-
-    Parameters
-    ----------
-    model, device
-        As for :func:`iteration`.
-    most_gpus : int
-        Largest number of devices.
-    most_requests : float
-        As for :func:`largest_batch`.
-
-    Raises
-    ------
-    InputError
-        If `most_gpus` or `most_requests` is below one.
 
     Examples
     --------
@@ -178,8 +156,6 @@ def largest_size(
     n_routed: ArrayLike, device: Device, gpus: ArrayLike, traffic: Traffic = SHAREGPT, mu: ArrayLike = MU
 ) -> Floats:
     """Return the size N whose weights leave room for one request: beyond it another device is needed.
-
-    Parameters are those of :meth:`Footprint.of_size`.
 
     Examples
     --------

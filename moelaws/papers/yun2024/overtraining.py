@@ -63,15 +63,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Model:
-    """A model that a budget buys.
-
-    Parameters
-    ----------
-    n_routed : float
-        Experts.
-    n_dense, n_tokens, loss, cost : numpy.ndarray
-        Size, training tokens, loss, and cost of a generated token.
-    """
+    """A model that a budget buys; its cost is that of a generated token."""
 
     n_routed: float
     n_dense: Floats
@@ -122,14 +114,7 @@ class OverTrained:
 def budget(theta: Floats, flops: ArrayLike, cost: OfSize) -> Budget:
     """Return a budget under the law of Yun et al. (2024), with 6 FLOP for each active parameter and token.
 
-    Parameters
-    ----------
-    theta : numpy.ndarray, shape (..., 10)
-        Coefficients in the order of ``Yun2024().parameters``.
-    flops : array_like
-        Training compute, FLOP; it broadcasts with the leading axes of `theta`.
-    cost : callable
-        As for :class:`Budget`.
+    The compute broadcasts with the leading axes of `theta`, whose last has the order of ``Yun2024().parameters``.
     """
     (flops,) = positive(flops=flops)
 
@@ -148,18 +133,8 @@ def budget(theta: Floats, flops: ArrayLike, cost: OfSize) -> Budget:
 def crossing(function: Callable[[Floats], Floats], low: ArrayLike, high: ArrayLike) -> Floats:
     """Return where rising functions cross zero, by bisection on a logarithmic axis.
 
-    Parameters
-    ----------
-    function : callable
-        One rising function for each element; nan counts as above zero.
-    low, high : array_like
-        Ends of the search, positive.
-
-    Returns
-    -------
-    numpy.ndarray
-        The crossing to 1e-14 of its logarithm for ends a factor of a million apart; nan where there is none between
-        the ends.
+    There is one function for each element; nan counts as above zero. The crossing is right to 1e-14 of its logarithm
+    for ends a factor of a million apart, and nan where there is none between the ends.
 
     Examples
     --------
@@ -179,17 +154,7 @@ def crossing(function: Callable[[Floats], Floats], low: ArrayLike, high: ArrayLi
 def cheapest_at_loss(budget: Budget, base: float, target: float) -> OverTrained:
     """Return the cheapest model whose loss is that of a loss-optimal base model: Algorithm 1.
 
-    Parameters
-    ----------
-    budget : Budget
-        The training budget.
-    base, target : float
-        Experts of the base model and of the model that is looked for.
-
-    Returns
-    -------
-    OverTrained
-        Nan where the target cannot reach the loss.
+    `base` and `target` are experts; the answer is nan where the target cannot reach the loss.
     """
     reference, own = budget.best(base), budget.best(target)
     size = crossing(lambda n_dense: reference.loss - budget.loss(n_dense, target), SMALLEST * own.n_dense, own.n_dense)
@@ -202,9 +167,8 @@ def lowest_loss_at_cost(budget: Budget, base: float, target: float) -> OverTrain
     """Return the model of the lowest loss that costs no more than a loss-optimal base model: Algorithm 2.
 
     Where the target's own optimum costs less than the base, the bound does not bind and the optimum is the answer;
-    :func:`size_at_cost` gives the size of equal cost there, too, which the paper's bisection looks for.
-
-    Parameters and returned value are those of :func:`cheapest_at_loss`; nan where no size has the cost.
+    :func:`size_at_cost` gives the size of equal cost there, too, which the paper's bisection looks for. The answer is
+    nan where no size has the cost.
     """
     reference, own = budget.best(base), budget.best(target)
     low = SMALLEST * own.n_dense

@@ -121,25 +121,10 @@ def ratio(counted: Counted, experts: Floats | float) -> Floats:
 
 
 def predict(thetas: Floats, convention: Convention = Convention()) -> Floats:
-    """Return what coefficients predict for each statement.
+    """Return what coefficients, shape (..., 10) and ordered as ``Yun2024().parameters``, predict for each statement.
 
-    Parameters
-    ----------
-    thetas : numpy.ndarray, shape (..., 10)
-        Coefficients in the order of ``Yun2024().parameters``.
-    convention : Convention
-        Which parameters count.
-
-    Returns
-    -------
-    numpy.ndarray, shape (..., 14)
-        Values in the order of `STATEMENTS`; for an order the least margin, as a difference of logarithms. Where no
-        model reaches a loss, the value is infinite.
-
-    Raises
-    ------
-    InputError
-        If coefficients have no optimum along a budget.
+    The values, shape (..., 14), have the order of `STATEMENTS`; for an order the value is the least margin, as a
+    difference of logarithms. Where no model reaches a loss, it is infinite.
     """
     thetas = np.asarray(thetas, dtype=float)
     budgets = np.array([LOW, MIDDLE, HIGH])
@@ -180,17 +165,7 @@ def _or_infinite(size: Floats) -> Floats:
 def residuals(predicted: Floats, tolerant: bool = False) -> Floats:
     """Return how far predictions lie from what is printed, in units of rounding, or of the stated tolerances.
 
-    Parameters
-    ----------
-    predicted : numpy.ndarray, shape (..., 14)
-        From :func:`predict`.
-    tolerant : bool
-        Whether the unit is the tolerance instead of half a unit of the last printed digit.
-
-    Returns
-    -------
-    numpy.ndarray, shape (..., 14)
-        Signed; a statement holds up to an absolute value of one. In a range, and where an order holds, zero.
+    They are signed; a statement holds up to an absolute value of one. In a range, and where an order holds, zero.
 
     Examples
     --------
