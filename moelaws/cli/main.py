@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
@@ -15,11 +14,10 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 from moelaws import data
 from moelaws.cli import allocate as cli_allocate
 from moelaws.cli import arch as cli_arch
+from moelaws.cli import claims as cli_claims
 from moelaws.cli import fits as cli_fits
 from moelaws.data import registry
 from moelaws.errors import InputError
-from moelaws.ledger import claims
-from moelaws.ledger import html as claims_html
 
 
 class _Mistake(click.ClickException):
@@ -44,40 +42,13 @@ def main() -> None:
 
 for command in (
     cli_arch.arch_command,
+    cli_claims.claims_command,
     cli_fits.fit_command,
     cli_fits.predict_command,
     cli_fits.compare_command,
     cli_allocate.allocate_command,
 ):
     main.add_command(command)
-
-
-@main.command("claims")
-@click.argument("ids", nargs=-1, metavar="[ID]...")
-@click.option("--paper", metavar="KEY", help="Only the claims of this paper.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list of objects.")
-def claims_command(ids: tuple[str, ...], paper: str | None, as_json: bool) -> None:
-    """Every printed number, what the book computes, and the verdict, from the stored notebooks.
-
-    Example: moelaws claims --paper yang2025 yang2025-C26 yang2025-C40
-    """
-    rows = claims.stored(paper)
-    known = {row["id"] for row in rows}
-    for claim in ids:
-        if claim not in known:
-            raise InputError(f"There is no claim '{claim}'; 'moelaws claims' lists all {len(known)}.")
-    rows = [row for row in rows if not ids or row["id"] in ids]
-    if as_json:
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
-        return
-    for row in rows:
-        click.echo(f"{row['id']}  {row['verdict']:8}{row['place']}: {row['statement']}")
-        if row["printed"] and not isinstance(row["computed"], bool | None):
-            click.echo(f"    printed {row['printed']} {row['unit']}, computed {claims_html.shown(row['computed'])}")
-        if row["note"]:
-            click.echo(f"    {row['note']}")
-    counts = Counter(row["verdict"] for row in rows)
-    click.echo(f"{len(rows)} claims: " + ", ".join(f"{counts[verdict]} {verdict}" for verdict in claims.VERDICTS))
 
 
 @main.command("data")

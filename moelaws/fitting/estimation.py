@@ -7,15 +7,17 @@ What is minimised is described in :mod:`moelaws.fitting.objective`, how in :mod:
 there is to object to in :mod:`moelaws.fitting.diagnosis`.
 """
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
-from moelaws.checks import Columns, Floats
-from moelaws.data.table import numbers
+from moelaws.checks import Columns, Floats, positive
+from moelaws.data.table import numbers, read
 from moelaws.errors import InputError
 from moelaws.fitting import diagnosis
 from moelaws.fitting.objective import LOG_SQUARES as LOG_SQUARES
@@ -24,13 +26,17 @@ from moelaws.fitting.objective import Loss as Loss
 from moelaws.fitting.objective import Problem as Problem
 from moelaws.fitting.objective import huber as huber
 from moelaws.fitting.optimise import polish, screen, second_opinion
+from moelaws.laws import find
 from moelaws.laws.base import Law
 
 if TYPE_CHECKING:
     import lmfit
+    from matplotlib.figure import Figure
+
+    from moelaws.fitting.report import Report
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Fit:
     """A fitted law.
 
@@ -144,9 +150,46 @@ class Fit:
                 carried[parameter.name].set(expr=self.law.parameters[leaders[place]].name)
         return carried
 
-    def predict(self, table: Columns) -> Floats:
-        """Return the law's value in each row of a table."""
-        return self.law.predict(self.coefficients, table)
+    def predict(self, table: Columns | None = None, **columns: ArrayLike) -> Floats:
+        """Return the law's value in each row of a table, or for columns given by name.
+
+        Parameters
+        ----------
+        table : pandas.DataFrame or mapping, optional
+            Rows with the columns of the law, in their units.
+        **columns : array_like
+            Those columns instead, such as ``n_active=7e9, n_tokens=1e12``; single numbers give a single one.
+        """
+        given = columns if table is None else table
+        for name in self.law.columns:
+            if name not in given:
+                raise InputError(
+                    f"Law '{self.law.name}' needs '{name}'; its columns are {', '.join(self.law.columns)}."
+                )
+        if table is not None:
+            return self.law.predict(self.coefficients, table)
+        arrays = np.broadcast_arrays(*positive(**{name: columns[name] for name in self.law.columns}))
+        rows = {name: np.ravel(array) for name, array in zip(self.law.columns, arrays, strict=True)}
+        return self.law.predict(self.coefficients, rows).reshape(arrays[0].shape)[()]
+
+    @cached_property
+    def report(self) -> "Report":
+        """The fit with 95 % intervals and all objections: a text, a table in a notebook, an object for programs."""
+        from moelaws.fitting.report import report  # it takes fits
+
+        return report(self)
+
+    def __repr__(self) -> str:
+        return str(self.report)
+
+    def _repr_html_(self) -> str:
+        return self.report.as_html()
+
+    def plot(self) -> "Figure":
+        """Draw observed against predicted responses, and the errors."""
+        from moelaws.fitting.report import plot
+
+        return plot(self)
 
     def errors(self, table: pd.DataFrame | None = None) -> Floats:
         """Return relative errors, predicted over observed less one; of the fitted rows by default."""
@@ -164,8 +207,8 @@ class Fit:
 
 
 def fit(
-    law: Law,
-    table: pd.DataFrame,
+    law: Law | str,
+    table: pd.DataFrame | str | os.PathLike[str],
     loss: Loss = LOG_SQUARES,
     hold: dict[str, float] | None = None,
     tie: dict[str, str] | None = None,
@@ -175,10 +218,10 @@ def fit(
 
     Parameters
     ----------
-    law : Law
-        The law.
-    table : pandas.DataFrame
-        Rows with the columns that the law needs.
+    law : Law or str
+        The law, or the name of one of ``moelaws.laws.LAWS``.
+    table : pandas.DataFrame or path-like
+        Rows with the columns that the law needs, or a file of them.
     loss : Loss
         What is minimised; squares of log errors by default.
     hold : dict, optional
@@ -209,7 +252,9 @@ def fit(
     >>> {name: round(value, 4) for name, value in fit(Dense(), rows).values.items()}
     {'E': 1.8172, 'A': 482.01, 'B': 2085.43, 'alpha': 0.3478, 'beta': 0.3658}
     """
-    table, problem = pose(law, table, loss, hold or {}, tie or {})
+    law = find(law) if isinstance(law, str) else law
+    rows_given = table if isinstance(table, pd.DataFrame) else read(table, (*law.columns, law.response))
+    table, problem = pose(law, rows_given, loss, hold or {}, tie or {})
     sample = problem.thinned()
     candidates, objectives = screen(sample)
     rows = []

@@ -111,6 +111,8 @@ class Decision:
     computed: float | bool | list[float] | None
     verdict: str
     tolerance: str
+    criterion: str
+    evidence: str
     note: str
 
     def _repr_html_(self) -> str:
@@ -146,7 +148,7 @@ class Ledger:
         [Printed(text='45.6', relation='', error='')]
         """
         values = []
-        for part in filter(None, map(str.strip, self._claim(claim)["values"].split(";"))):
+        for part in filter(None, map(str.strip, self.row(claim)["values"].split(";"))):
             if number := _NUMBER.fullmatch(part):
                 values.append(Printed(**number.groupdict(default="")))
             elif column := _COLUMN.fullmatch(part):
@@ -169,7 +171,7 @@ class Ledger:
             What else a reader should know. Needed where the verdict is `differs`, and for a
             statement, where it shows the quantity behind the boolean.
         """
-        row = self._claim(claim)
+        row = self.row(claim)
         printed = self.printed(claim)
         values: float | bool | list[float]
         if not printed:
@@ -197,7 +199,7 @@ class Ledger:
         """Record that a claim cannot be checked, and why."""
         if not reason:
             raise InputError(f"Claim {claim}: 'reason' must say why the claim cannot be checked.")
-        return self._decide(claim, self._claim(claim), None, "cannot", reason)
+        return self._decide(claim, self.row(claim), None, "cannot", reason)
 
     def close(self) -> "Ledger":
         """End the chapter: every claim must have its verdict."""
@@ -211,7 +213,19 @@ class Ledger:
         """The decisions so far, in the order of the paper's claims."""
         return [self._decisions[claim] for claim in self._claims if claim in self._decisions]
 
-    def _claim(self, claim: str) -> dict[str, str]:
+    @property
+    def ids(self) -> list[str]:
+        """The paper's claims, in its order."""
+        return list(self._claims)
+
+    def row(self, claim: str) -> dict[str, str]:
+        """Return a claim's row of ``claims.csv``.
+
+        Raises
+        ------
+        InputError
+            If there is no such claim.
+        """
         if claim not in self._claims:
             known = list(self._claims)
             raise InputError(f"There is no claim '{claim}'; those of {self.paper} run from {known[0]} to {known[-1]}.")
@@ -226,7 +240,10 @@ class Ledger:
     def _decide(self, claim: str, row: dict[str, str], computed: Any, verdict: str, note: str) -> Decision:
         if claim in self._decisions:
             raise InputError(f"Claim {claim} was already decided; each claim is decided once.")
-        kept = {name: row[name] for name in ("place", "kind", "statement", "printed", "unit", "tolerance")}
+        kept = {
+            name: row[name]
+            for name in ("place", "kind", "statement", "printed", "unit", "tolerance", "criterion", "evidence")
+        }
         self._decisions[claim] = Decision(id=claim, computed=computed, verdict=verdict, note=note, **kept)
         return self._decisions[claim]
 

@@ -1,0 +1,11 @@
+from moelaws import cli as cli
+from moelaws import data as data
+from moelaws import fitting as fitting
+from moelaws import laws as laws
+from moelaws import ledger as ledger
+from moelaws import models as models
+from moelaws import papers as papers
+from moelaws import plots as plots
+from moelaws import serving as serving
+from moelaws.data.tables import load as load
+from moelaws.data.tables import load_runs as load_runs
