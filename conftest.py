@@ -1,27 +1,33 @@
 """Compare stored and new outputs of the chapters as text whose numbers may be a little apart.
 
-Another processor changes the last digits of a float and nothing else. So floats may
-differ by `RTOL`; the text between them, integers, and how many there are, may not.
+Another processor changes the last digits of a float and nothing else. So floats may differ by `RTOL`; the text between
+them, integers, and how many there are, may not. Blanks that only pad a column, and the drawing of a figure, are not
+compared; what a figure draws is.
 """
 
+import json
 import math
-import os
 import re
-from functools import cache
+from functools import cache, partial
 
 import execute
+import kernel
+import nbval.kernel
 import pytest
+from figure_data import MIME as FIGURE
 from nbval.plugin import IPyNbCell
 
 RTOL = 1e-6
 ATOL = 1e-12  # for results that are zero but for rounding
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?(?!\w)")
+PADDING = re.compile(r"(?<=\S) {2,}|-{4,}|={4,}")
 
-# Drawings hold the same numbers as coordinates, thousands of them, and font names.
+# A drawing holds its numbers as coordinates, thousands of them, and font names; FIGURE stands beside it.
 DRAWINGS = {"image/svg+xml", "image/png", "image/jpeg"}
 
-# The kernels inherit what the executor set when the notebooks were stored.
-os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
+nbval.kernel.start_new_kernel = partial(
+    nbval.kernel.start_new_kernel, env=kernel.environment(), extra_arguments=kernel.ARGUMENTS
+)
 
 
 def same(new, stored):
@@ -38,9 +44,14 @@ def same(new, stored):
 
 
 def _same_text(new, stored):
-    if NUMBER.sub("#", new) != NUMBER.sub("#", stored):
+    if _frame(new) != _frame(stored):
         return False
     return all(map(_same_number, NUMBER.findall(new), NUMBER.findall(stored)))
+
+
+def _frame(text):
+    """Return a text without its numbers and without what only fills columns up."""
+    return "\n".join(PADDING.sub(" ", NUMBER.sub("#", line)).strip() for line in text.split("\n"))
 
 
 def _same_number(new, stored):
@@ -50,19 +61,42 @@ def _same_number(new, stored):
     return both_floats and math.isclose(float(new), float(stored), rel_tol=RTOL, abs_tol=ATOL)
 
 
+def same_figure(new, stored):
+    """Tell whether two figures draw the same; the numbers of one array may differ by `RTOL` of its greatest."""
+    return len(new) == len(stored) and all(
+        _same_part(json.loads(ours), json.loads(theirs)) for ours, theirs in zip(new, stored, strict=True)
+    )
+
+
+def _same_part(new, stored):
+    if isinstance(new, dict) and isinstance(stored, dict):
+        return new.keys() == stored.keys() and all(_same_part(new[key], stored[key]) for key in new)
+    if not isinstance(new, list) or not isinstance(stored, list):
+        return same(new, stored)
+    if len(new) != len(stored):
+        return False
+    scale = RTOL * max((abs(value) for value in stored if isinstance(value, float)), default=0) + ATOL
+    return all(
+        abs(ours - theirs) <= scale
+        if isinstance(ours, float) and isinstance(theirs, float)
+        else _same_part(ours, theirs)
+        for ours, theirs in zip(new, stored, strict=True)
+    )
+
+
 def adopt(new_outputs, stored_outputs):
     """Put the stored form of every output that agrees in place of the new one."""
     for new, stored in zip(new_outputs, stored_outputs, strict=False):
         for key in new.keys() & stored.keys():
             if key == "data":
                 adopt([new.data], [stored.data])
-            elif _is_drawing(key) or same(new[key], stored[key]):
+            elif _is(DRAWINGS, key) or (same_figure if _is({FIGURE}, key) else same)(new[key], stored[key]):
                 new[key] = stored[key]
 
 
-def _is_drawing(mime):
-    # A glued drawing is stored under a longer name that ends in the same type.
-    return any(mime.endswith(drawing) for drawing in DRAWINGS)
+def _is(mimes, key):
+    # What is glued is stored under a longer name that ends in the same type.
+    return any(key.endswith(mime) for mime in mimes)
 
 
 def _tolerant(compare_outputs):

@@ -385,4 +385,4 @@ RULES = [
 
 def stored_chapters(root):
     """Return the texts of all chapters."""
-    return sorted(Path(root).glob("chapters/*.md"))
+    return sorted(Path(root).glob("chapters/[0-9]*.md"))

@@ -65,12 +65,18 @@ def test_citation_is_of_this_version_and_repository():
     assert citation["repository-code"] == yaml.safe_load(read("_config.yml"))["repository"]["url"]
 
 
-@pytest.mark.parametrize("name", [".ci/run", ".github/workflows/tests.yml"])
-def test_continuous_integration_runs_the_two_commands(name):
-    commands = [line.strip().removeprefix("- run: ") for line in read(name).splitlines()]
-    assert [line for line in commands if line.startswith("make ")] == ["make book", "make test"]
+def test_continuous_integration_runs_the_commands_of_the_readme():
+    assert [line for line in read(".ci/run").splitlines() if line.startswith("make ")] == ["make book", "make test-all"]
+    assert not [name for name in ("make book", "make test", "make test-all") if name not in read("README.md")]
 
 
-def test_workflows_test_the_oldest_python():
-    workflow = yaml.safe_load(read(".github/workflows/tests.yml"))
-    assert f">={workflow['jobs']['tests']['strategy']['matrix']['python'][0]}" == PROJECT["requires-python"]
+def test_workflows_run_it_with_every_python_from_the_oldest():
+    job = yaml.safe_load(read(".github/workflows/tests.yml"))["jobs"]["tests"]
+    assert [step["run"] for step in job["steps"] if "run" in step] == [".ci/run"]
+    assert f">={job['strategy']['matrix']['python'][0]}" == PROJECT["requires-python"]
+
+
+@pytest.mark.parametrize("extra", [None, "book", "test"])
+def test_every_requirement_has_a_lower_bound(extra):
+    wanted = PROJECT["optional-dependencies"][extra] if extra else PROJECT["dependencies"]
+    assert not [line for line in wanted if not set("=>") & set(line)]

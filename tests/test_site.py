@@ -11,7 +11,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
-from built_site import ROOT, SITE, build, is_current
+from built_site import ROOT, SITE, built
 from playwright.sync_api import sync_playwright
 
 AXE = ROOT / "tests" / "vendor" / "axe-core" / "axe.min.js"
@@ -36,9 +36,7 @@ RAW_TEX = re.compile(r"\\[(\[]|\$\$|\\(?:frac|alpha|left|text)\b")
 @pytest.fixture(scope="module")
 def pages():
     """Return the parsed pages by their path below the site's root."""
-    if not is_current(ROOT):
-        built = build(ROOT)
-        assert built.returncode == 0, built.stdout + built.stderr
+    assert built(ROOT)
     site = ROOT / SITE
     return {
         path.relative_to(site).as_posix(): BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")

@@ -1,24 +1,33 @@
 """Execute the chapters whose inputs changed, and store them beside their text.
 
-``python book/tools/execute.py`` brings every chapter up to date; ``--force`` and
-chapter names narrow or widen that. A stored notebook records the SHA-256 of all
-that it was made from, so that "up to date" is a comparison, not a guess. Public runs are
-recorded, too, and compared where they are here; where they cannot be had, the stored
-notebook stays.
+``python book/tools/execute.py`` brings every chapter up to date; ``--force`` and chapter names narrow or widen that.
+A stored notebook records all that it was made from: its text, the tables it read, the code it imported (hashes), and
+the pinned versions of the libraries that this code imported. So "up to date" is a comparison, not a guess. Code is
+compared without comments and docstrings. Public runs are recorded, too, and compared where they are here; where they
+cannot be had, the stored notebook stays.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
+import io
+import json
+import re
+import tempfile
+import tokenize
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
+from importlib.util import source_from_cache
 from pathlib import Path
 
 import click
 import jupytext
+import kernel
 import nbformat
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from kernel_extension import RECORD
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
@@ -27,13 +36,8 @@ from moelaws.errors import Unavailable
 from moelaws.paths import ROOT
 
 KERNELS = 2
-CELL_TIMEOUT = 600  # seconds
-
-# Sums taken by several threads differ in their last digits from run to run.
-ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-
-# Only the kernel knows which tables the chapter loaded, so it is asked at the end.
-ASK_FILES_READ = "from moelaws import data as _data\nprint(*_data.files_read(), sep='\\n')"
+CELL_TIMEOUT = 1200  # seconds; against a cell that hangs, not one that is slow
+LOCK = "requirements.lock"
 
 
 class ChapterError(Exception):
@@ -42,6 +46,13 @@ class ChapterError(Exception):
 
 class RunsMissing(ChapterError):
     """A chapter whose public runs cannot be had."""
+
+
+class _OwnKernel(AsyncKernelManager):
+    """A kernel of this interpreter, whatever kernels a user has: no folder is searched for another."""
+
+    def _kernel_spec_manager_default(self) -> KernelSpecManager:
+        return KernelSpecManager(kernel_dirs=[])
 
 
 def stale(chapter: Path) -> bool:
@@ -53,8 +64,8 @@ def stale(chapter: Path) -> bool:
         The chapter's text, ``chapters/NN-key.md``. Public runs that are not here count as unchanged.
     """
     gone = absent(chapter)
-    recorded = {name: digest for name, digest in _recorded(chapter).items() if name not in gone}
-    return recorded != _digests(_always_read(chapter) | recorded.keys())
+    recorded = {name: value for name, value in _recorded(chapter).items() if name not in gone}
+    return not recorded or recorded != _inputs(recorded)
 
 
 def absent(chapter: Path) -> list[str]:
@@ -85,7 +96,7 @@ def execute(chapter: Path) -> None:
     Raises
     ------
     ChapterError
-        If a cell fails; the stored notebook then stays as it was.
+        If a cell fails or shows no picture where its header describes one; the stored notebook then stays as it was.
     RunsMissing
         If a cell fails because public runs cannot be had.
     """
@@ -93,12 +104,17 @@ def execute(chapter: Path) -> None:
     read = _run(notebook, chapter)
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"{number:03d}-{sha256(cell.source.encode()).hexdigest()[:8]}"
+        shown = {mime for output in cell.get("outputs", []) for mime in output.get("data", {})}
+        if "figure" in cell.metadata.get("mystnb", {}) and not any(mime.startswith("image/") for mime in shown):
+            raise ChapterError(
+                f"{_relative(chapter)}: '{_first_line(cell)}' shows no picture, and its header names a figure."
+            )
     # Kernel and jupytext versions left in the metadata would show as changes.
     notebook.metadata = nbformat.from_dict(
         {
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"},
-            "moelaws": {"inputs": _digests(_always_read(chapter) | read)},
+            "moelaws": {"inputs": _inputs({_relative(chapter)} | read)},
         }
     )
     target = chapter.with_suffix(".ipynb")
@@ -108,31 +124,47 @@ def execute(chapter: Path) -> None:
 
 
 def _run(notebook: nbformat.NotebookNode, chapter: Path) -> set[str]:
-    """Execute the notebook in place and return the names of the files it read."""
+    """Execute the notebook in place and return the names of its inputs."""
     running: list[nbformat.NotebookNode] = []
     client = NotebookClient(
         notebook,
-        timeout=CELL_TIMEOUT,
         kernel_name="python3",
+        kernel_manager_class=_OwnKernel,
+        timeout=CELL_TIMEOUT,
         record_timing=False,
         coalesce_streams=True,
-        # At start a kernel warns about its transport, which here is this machine's own.
-        extra_arguments=["--log-level=ERROR"],
+        extra_arguments=kernel.ARGUMENTS,
         resources={"metadata": {"path": str(chapter.parent)}},
         on_cell_execute=lambda cell, cell_index: running.append(cell),
     )
-    notebook.cells.append(nbformat.v4.new_code_cell(ASK_FILES_READ))
-    try:
-        asyncio.run(client.async_execute(env={**os.environ, **ONE_THREAD}))
-    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-        cell = running[-1].source.strip().split("\n")[0] if running else "the first cell"
-        runs_missing = isinstance(error, CellExecutionError) and error.ename == Unavailable.__name__
-        kind = RunsMissing if runs_missing else ChapterError
-        raise kind(f"{_relative(chapter)}: '{cell}' failed: {_reason(error)}") from error
-    answer = notebook.cells.pop().outputs
-    paths = [Path(line) for output in answer for line in output.text.split("\n") if line]
-    labels = {path: registry.label(path) for path in paths}
-    return {labels[path] or _relative(path) for path in paths if labels[path] or path.is_relative_to(ROOT)}
+    with tempfile.TemporaryDirectory() as folder:
+        record = Path(folder, "record.json")
+        try:
+            asyncio.run(client.async_execute(env={**kernel.environment(), RECORD: str(record)}))
+        except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+            cell = _first_line(running[-1]) if running else "the first cell"
+            runs_missing = isinstance(error, CellExecutionError) and error.ename == Unavailable.__name__
+            kind = RunsMissing if runs_missing else ChapterError
+            raise kind(f"{_relative(chapter)}: '{cell}' failed: {_reason(error)}") from error
+        seen = json.loads(record.read_text(encoding="utf-8"))
+    libraries = {re.sub(r"[-_.]+", "-", name).lower() for name in seen["distributions"]}
+    return _files(seen["opened"]) | {f"{LOCK}: {name}" for name in libraries if _pins(name)}
+
+
+def _files(opened: Iterable[str]) -> set[str]:
+    """Name the files of the project, and the public runs, among those that a kernel opened."""
+    paths = [Path(source_from_cache(name) if name.endswith(".pyc") else name) for name in opened]
+    below = {_relative(path) for path in paths if path.is_relative_to(ROOT)}
+    names = {name for name in below if not any(part.startswith((".", "_build")) for part in Path(name).parts)}
+    # Looking a table up reads the descriptions of all sets; only those of the sets whose tables were read count.
+    described = {name for name in names if name.endswith("/datapackage.yaml")}
+    folders = {Path(name).parent for name in names - described}
+    names -= {name for name in described if Path(name).parent not in folders}
+    return names | {label for path in paths if (label := registry.label(path))}
+
+
+def _first_line(cell: nbformat.NotebookNode) -> str:
+    return cell.source.strip().split("\n")[0]
 
 
 def _reason(error: Exception) -> str:
@@ -149,19 +181,49 @@ def _recorded(chapter: Path) -> dict[str, str]:
     return dict(metadata.get("moelaws", {}).get("inputs", {}))
 
 
-def _always_read(chapter: Path) -> set[str]:
-    package = (ROOT / "moelaws").rglob("*.py")
-    return {_relative(path) for path in [chapter, ROOT / "requirements.lock", *package]}
+def _inputs(names: Iterable[str]) -> dict[str, str]:
+    return {name: _value(name) for name in sorted(names)}
 
 
-def _digests(names: Iterable[str]) -> dict[str, str]:
-    return {name: _digest(name) for name in sorted(names)}
-
-
-def _digest(name: str) -> str:
+def _value(name: str) -> str:
+    """Return an input's hash, or the versions that the lock file pins for it."""
+    if name.startswith(f"{LOCK}: "):
+        return _pins(name.removeprefix(f"{LOCK}: "))
     runs = registry.by_label().get(name)
     path = runs.here if runs else ROOT / name
-    return sha256(path.read_bytes()).hexdigest() if path and path.exists() else "missing"
+    if not path or not path.exists():
+        return "missing"
+    content = path.read_bytes()
+    return sha256(_code(content.decode()).encode() if path.suffix == ".py" else content).hexdigest()
+
+
+def _pins(name: str) -> str:
+    """Return the versions that the lock file pins for a library."""
+    lines = (ROOT / LOCK).read_text(encoding="utf-8").splitlines()
+    return ", ".join(line.removeprefix(f"{name}==") for line in lines if line.startswith(f"{name}=="))
+
+
+def _code(source: str) -> str:
+    """Return a module's source without comments, docstrings and blank lines.
+
+    It is cut from the text, as syntax trees and tokens look different in each version of Python.
+    """
+    lines = source.splitlines(keepends=True)
+    layout = {tokenize.NL, tokenize.COMMENT}
+    tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
+    code = [token for token in tokens if token.type not in layout]
+    starts = {None, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
+    before = [None, *(token.type for token in code)]
+    docstrings = [
+        token
+        for token, previous, following in zip(code, before, code[1:], strict=False)
+        if token.type == tokenize.STRING and previous in starts and following.type == tokenize.NEWLINE
+    ]
+    comments = [token for token in tokens if token.type == tokenize.COMMENT]
+    for token in sorted(docstrings + comments, key=lambda token: token.start, reverse=True):
+        (first, left), (last, right) = token.start, token.end
+        lines[first - 1 : last] = [lines[first - 1][:left] + lines[last - 1][right:]]
+    return "\n".join(line.rstrip() for line in "".join(lines).splitlines() if line.strip())
 
 
 def _relative(path: Path) -> str:
@@ -170,7 +232,7 @@ def _relative(path: Path) -> str:
 
 def _find(names: tuple[str, ...]) -> list[Path]:
     """Turn names such as ``03-yang2025`` into chapters; no name means all of them."""
-    chapters = {path.stem: path for path in sorted((ROOT / "chapters").glob("*.md"))}
+    chapters = {path.stem: path for path in sorted((ROOT / "chapters").glob("[0-9]*.md")) if path.is_file()}
     for name in names:
         if Path(name).stem not in chapters:
             raise click.UsageError(f"there is no chapter '{name}'; there are {', '.join(chapters)}")
@@ -195,7 +257,7 @@ def _attempt(chapter: Path) -> bool:
 @click.argument("names", metavar="[CHAPTER]...", nargs=-1)
 @click.option("--force", is_flag=True, help="Execute chapters that are up to date, too.")
 def main(names: tuple[str, ...], force: bool) -> None:
-    """Execute the chapters (by default all) whose text, package or data changed.
+    """Execute the chapters (by default all) whose text, code or data changed.
 
     For example: python book/tools/execute.py --force 03-yang2025
     """

@@ -1,0 +1,41 @@
+"""What a chapter's kernel adds to IPython: a record of what was read, and of each figure the data that it draws."""
+
+import json
+import os
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+RECORD = "MOELAWS_RECORD"
+"""Name of the environment variable that names the file to keep the record in."""
+
+
+def load_ipython_extension(shell):
+    """Register with IPython."""
+    shell.display_formatter.mimebundle_formatter.for_type_by_name("matplotlib.figure", "Figure", _figure)
+    if RECORD in os.environ:
+        _keep_record(shell, Path(os.environ[RECORD]))
+
+
+def _figure(figure):
+    from figure_data import MIME, describe  # only now, as a chapter without figures needs no matplotlib
+
+    return {MIME: describe(figure)}
+
+
+def _keep_record(shell, record):
+    opened, before = set(), set(sys.modules)
+    distributions = packages_distributions()
+
+    def note(event, arguments):
+        if event == "open" and isinstance(arguments[0], str) and (arguments[1] or "").startswith("r"):
+            opened.add(os.path.abspath(arguments[0]))
+
+    def keep(_):
+        imported = {name.partition(".")[0] for name in set(sys.modules) - before}
+        names = {name for module in imported for name in distributions.get(module, ())}
+        record.write_text(json.dumps({"opened": sorted(opened), "distributions": sorted(names)}), encoding="utf-8")
+
+    sys.addaudithook(note)
+    # Before the reply to the cell, so whoever waits for the cell finds the record.
+    shell.events.register("post_run_cell", keep)
