@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from moelaws.checks import Floats, positive
-from moelaws.laws import yun2024
+from moelaws.models.ratios import active_ratio
+from moelaws.papers.yun2024 import budget as eq4
 
 OfSize: TypeAlias = Callable[[Floats, float], Floats]
 """A quantity of a size and a number of experts; it broadcasts over sizes."""
@@ -114,18 +115,18 @@ class OverTrained:
 def budget(theta: Floats, flops: ArrayLike, cost: OfSize) -> Budget:
     """Return a budget under the law of Yun et al. (2024), with 6 FLOP for each active parameter and token.
 
-    The compute broadcasts with the leading axes of `theta`, whose last has the order of ``Yun2024().parameters``.
+    The compute broadcasts with the leading axes of `theta`, whose last has the order of ``YUN2024.parameters``.
     """
     (flops,) = positive(flops=flops)
 
     def tokens(n_dense: Floats, n_routed: float) -> Floats:
-        return np.asarray(flops / (6 * yun2024.active_ratio(n_routed) * n_dense))
+        return np.asarray(flops / (6 * active_ratio(n_routed) * n_dense))
 
     def loss(n_dense: Floats, n_routed: float) -> Floats:
-        return yun2024.loss_at(theta, n_dense, flops, n_routed, yun2024.active_ratio(n_routed))
+        return eq4.loss_at(theta, n_dense, flops, n_routed, active_ratio(n_routed))
 
     def optimum(n_routed: float) -> Floats:
-        return yun2024.optimum(theta, flops, n_routed, yun2024.active_ratio(n_routed))[0]
+        return eq4.optimum(theta, flops, n_routed, active_ratio(n_routed))[0]
 
     return Budget(optimum, tokens, loss, cost)
 

@@ -30,7 +30,8 @@ from typing import Literal
 import numpy as np
 
 from moelaws.checks import Floats
-from moelaws.laws.yun2024 import active_ratio, flops_at_loss, loss_at, optimum, size_at_loss, total_ratio
+from moelaws.models.ratios import active_ratio, total_ratio
+from moelaws.papers.yun2024.budget import flops_at_loss, loss_at, optimum, size_at_loss
 
 Counted = Literal["dense", "active", "total"]
 """Which parameters count: those of the corresponding dense model, those that a token uses, or all."""
@@ -121,7 +122,7 @@ def ratio(counted: Counted, experts: Floats | float) -> Floats:
 
 
 def predict(thetas: Floats, convention: Convention = Convention()) -> Floats:
-    """Return what coefficients, shape (..., 10) and ordered as ``Yun2024().parameters``, predict for each statement.
+    """Return what coefficients, shape (..., 10) and ordered as ``YUN2024.parameters``, predict for each statement.
 
     The values, shape (..., 14), have the order of `STATEMENTS`; for an order the value is the least margin, as a
     difference of logarithms. Where no model reaches a loss, it is infinite.
