@@ -69,16 +69,15 @@ def opened(path: str | os.PathLike[str], **options: Any) -> pd.DataFrame:
         gzip; Parquet, if pyarrow is installed; ``-`` for standard input.
     **options
         How :func:`pandas.read_csv` makes cells of its text.
-
-    Raises
-    ------
-    InputError
-        If it is no such table, has no rows, or two columns of one name.
     """
-    raw = files.contents(path)
-    table: pd.DataFrame = (_parquet if raw.startswith(b"PAR1") else _csv)(path, raw, options)
+    return parsed(files.contents(path), path, **options)
+
+
+def parsed(raw: bytes, where: str | os.PathLike[str], **options: Any) -> pd.DataFrame:
+    """Return the rows of a table from its bytes, as :func:`opened` does from a file."""
+    table: pd.DataFrame = (_parquet if raw.startswith(b"PAR1") else _csv)(where, raw, options)
     if table.empty:
-        raise InputError(f"{path}: the table has no rows; at least one is expected.")
+        raise InputError(f"{where}: the table has no rows; at least one is expected.")
     return table
 
 
@@ -95,13 +94,10 @@ def _csv(path: str | os.PathLike[str], raw: bytes, options: dict[str, Any]) -> p
                 raise InputError(f"{path}: two columns are called '{name}'; each name is expected once.")
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the header
-            return pd.read_csv(
-                io.StringIO(text),
-                sep=separator,
-                index_col=False,
-                low_memory=False,
-                **options,
+            table: pd.DataFrame = pd.read_csv(
+                io.StringIO(text), sep=separator, index_col=False, low_memory=False, **options
             )
+            return table
     except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError, csv.Error) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise InputError(f"{path}: this is not a CSV table with one header line ({reason}).") from None
