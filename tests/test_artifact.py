@@ -1,6 +1,9 @@
 """A saved fit predicts to the last bit what the fit did, and is there whole or not at all."""
 
+import io
 import json
+import re
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -100,28 +103,171 @@ def test_nothing_is_left_of_a_save_that_fails(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """One saved fit with draws, which the tests copy."""
+    folder = tmp_path_factory.mktemp("saved") / "kept"
+    fitted = fit(Dense(), ROWS, huber(1e-2), hold={"E": 1.7})
+    artifact.save(fitted, folder, uncertainty.refits(fitted, draws=3))
+    return folder
+
+
+@pytest.fixture
+def copy(saved, tmp_path):
+    shutil.copytree(saved, tmp_path / "kept")
+    return tmp_path / "kept"
+
+
+def refusal(folder):
+    with pytest.raises(InputError) as error:
+        artifact.load(folder)
+    assert str(error.value).count("\n") == 0
+    assert len(str(error.value)) < 600
+    return str(error.value)
+
+
+def changed(**entries):
+    return lambda text: json.dumps(json.loads(text) | entries)
+
+
+@pytest.mark.parametrize("name", ["table.csv", "starts.csv", "draws.npy"])
+def test_any_changed_file_is_noticed(name, copy):
+    content = bytearray((copy / name).read_bytes())
+    content[-4] ^= 1
+    (copy / name).write_bytes(content)
+    assert refusal(copy) == f"{copy}: the files are not those that the fit was saved with."
+
+
+CHANGES = {
+    "a coefficient": lambda text: re.sub(r'("alpha": "0x1\.\w)', r"\g<1>1", text),
+    "a value": lambda text: re.sub(r'("alpha": 0\.\d)', r"\g<1>1", text),
+    "the groups": changed(groups=35),
+    "no draws": changed(groups=None),
+    "a version": changed(versions={"python": "2.7"}),
+    "the loss": changed(loss={"space": "log", "delta": 0.5}),
+    "what is held": changed(held=[]),
+    "what is tied": changed(tied={"beta": "alpha"}),
+    "the law": changed(law="power_product"),
+    "the number of rows": changed(n_rows=1),
+    "another checksum": changed(sha256="0" * 64),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_any_change_of_the_manifest_is_noticed(what, copy):
+    text = (copy / "manifest.json").read_text(encoding="utf-8")
+    assert CHANGES[what](text) != text
+    (copy / "manifest.json").write_text(CHANGES[what](text), encoding="utf-8")
+    assert refusal(copy) == f"{copy}: the files are not those that the fit was saved with."
+
+
 @pytest.mark.parametrize(
-    ("name", "change", "sentence"),
+    ("change", "sentence"),
     [
-        ("table.csv", lambda text: text.replace("1", "2", 1), "the file is not the one that the fit was saved with"),
-        ("table.csv", None, "this is no folder of a saved fit .table.csv: No such file"),
-        ("manifest.json", None, "this is no folder of a saved fit .manifest.json: No such file"),
-        ("manifest.json", lambda text: text[:40], "this is no manifest of a saved fit"),
-        ("manifest.json", lambda _: "[]", "this is no manifest of a saved fit"),
-        ("manifest.json", lambda text: text.replace('"law": "dense"', '"law": "danse"'), "There is no law 'danse'"),
-        ("manifest.json", lambda text: text.replace('"format": 2', '"format": 3'), "format 2 is expected"),
-        ("manifest.json", lambda text: text.replace("0x1", "x1"), "this is no manifest of a saved fit"),
+        (lambda text: text[:40], "this is no JSON"),
+        (lambda _: "[]", "this is no manifest of a saved fit"),
+        (lambda _: "[" * 100_000, "it is nested too deeply"),
+        (lambda _: '{"a":' * 100_000, "it is nested too deeply"),
+        (lambda text: text + " " * 2**22, "the file is larger than 4 MiB"),
+        (changed(format=2), "this is no manifest of a saved fit (format: Input should be 3)"),
+        (changed(sha256=""), "this is no manifest of a saved fit (sha256: "),
+        (changed(sha256={}), "this is no manifest of a saved fit (sha256: "),
+        (changed(loss={"space": "log", "delta": -1.0}), "(loss.delta: "),
+        (changed(loss={"space": "os.system", "delta": None}), "(loss.space: "),
+        (changed(groups=0), "(groups: "),
+        (changed(coefficients=[1]), "(coefficients: "),
+        (changed(files={"../../secret": ""}), "(files: Extra inputs are not permitted)"),
     ],
 )
-def test_a_damaged_folder_is_refused(name, change, sentence, tmp_path):
-    artifact.save(fit(Dense(), ROWS), tmp_path / "kept")
-    path = tmp_path / "kept" / name
-    if change is None:
-        path.unlink()
-    else:
-        path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
-    with pytest.raises(InputError, match=sentence):
-        artifact.load(tmp_path / "kept")
+def test_what_is_no_manifest(change, sentence, copy):
+    path = copy / "manifest.json"
+    path.write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
+    assert sentence in refusal(copy)
+
+
+def forged(folder, manifest=None, **contents):
+    """Change a saved fit and its checksum with it, as only someone does who means to."""
+    for name, content in contents.items():
+        (folder / name.replace("_", ".")).write_bytes(content)
+    entries = json.loads((folder / "manifest.json").read_text(encoding="utf-8")) | (manifest or {})
+    del entries["sha256"]
+    held = {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "manifest.json"}
+    entries["sha256"] = artifact._checksum(entries, held)
+    (folder / "manifest.json").write_text(json.dumps(entries), encoding="utf-8")
+
+
+def npy(array):
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()
+
+
+HUGE = npy(np.zeros((1, 4))).replace(b"(1, 4)", b"(9999999999, 4)").replace(b" " * 9 + b"\n", b"\n")
+NUMBERS = {"E": "0x1.8p+0", "A": "0x1.8p+8", "B": "0x1.8p+8", "alpha": "nan", "beta": "0x1.8p-2"}
+
+
+@pytest.mark.parametrize(
+    ("manifest", "contents", "sentence"),
+    [
+        ({"law": "../../danse"}, {}, "There is no law '../../danse'"),
+        ({"coefficients": NUMBERS}, {}, "a number for each of E, A, B, alpha, beta is expected"),
+        ({"coefficients": {"E": "0x1p+0"}}, {}, "a number for each of E, A, B, alpha, beta is expected"),
+        ({"coefficients": NUMBERS | {"alpha": "0x1p+99999"}}, {}, "this is no saved fit"),
+        ({"coefficients": NUMBERS | {"alpha": "__import__('os')"}}, {}, "this is no saved fit"),
+        ({"held": ["F"]}, {}, "Parameter hold names 'F'"),
+        ({"tied": {"beta": "F"}}, {}, "Parameter tie names 'F'"),
+        ({"n_rows": 7}, {}, "rows or starts are missing"),
+        ({}, {"starts_csv": b"a,b\n1,2\n"}, "rows or starts are missing"),
+        ({}, {"table_csv": b"a,b\n1,2\n"}, "The table has"),
+        ({}, {"draws_npy": npy(np.ones(5))}, "holds an array of shape (5,)"),
+        ({}, {"draws_npy": npy(np.ones((3, 9)))}, "holds an array of shape (3, 9)"),
+        ({}, {"draws_npy": npy(np.full((3, 4), np.nan))}, "holds numbers that are not finite"),
+        ({}, {"draws_npy": npy(np.array([[object()] * 4]))}, "holds an array of shape (1, 4)"),
+        ({}, {"draws_npy": HUGE}, "holds an array of shape (9999999999, 4)"),
+        ({}, {"draws_npy": b"PK no zip"}, "a zip archive"),
+        ({}, {"draws_npy": b"nothing"}, "this is no saved fit"),
+    ],
+)
+def test_a_forged_fit_holds_nothing_but_numbers_of_a_fit(manifest, contents, sentence, copy):
+    forged(copy, manifest, **contents)
+    assert sentence in refusal(copy)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "table.csv", "starts.csv", "draws.npy"])
+def test_links_and_missing_files(name, copy, tmp_path):
+    (copy / name).rename(tmp_path / "elsewhere")
+    assert "there is no such file" in refusal(copy)
+    (copy / name).symlink_to(tmp_path / "elsewhere")
+    assert refusal(copy) == f"{copy / name}: this is a link; a saved fit holds its own files."
+
+
+def test_a_target_is_tested_before_the_fit(tmp_path, monkeypatch):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "there")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for name, sentence in (
+        ("link", "this is a link"),
+        ("loop", "loop: "),
+        ("x" * 300, "the folder cannot be written (File name too long)"),
+        ("a\0b", "the folder cannot be written (embedded null"),
+        ("nowhere/fit", "there is no folder 'nowhere'"),
+    ):
+        with pytest.raises(InputError) as error:
+            artifact.reserve(tmp_path / name)
+        assert sentence in str(error.value)
+    monkeypatch.setattr(artifact.tempfile, "mkdtemp", lambda *_: (_ for _ in ()).throw(PermissionError(13, "Denied")))
+    with pytest.raises(InputError, match=r"the folder cannot be written .Denied"):
+        artifact.reserve(tmp_path / "new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "loop", "there"]
+
+
+def test_the_second_of_two_writers_is_told(tmp_path, monkeypatch):
+    fitted = fit(Dense(), ROWS)
+    checked = artifact.reserve
+    monkeypatch.setattr(artifact, "reserve", lambda target: (checked(target), target.mkdir(), (target / "x").touch()))
+    with pytest.raises(InputError, match=r"the folder cannot be written .Directory not empty"):
+        artifact.save(fitted, tmp_path / "kept")
+    assert [path.name for path in tmp_path.rglob("*")] == ["kept", "x"]
 
 
 def test_predictions_tell_their_distance():

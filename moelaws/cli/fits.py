@@ -5,6 +5,8 @@ What they compute with is imported when they run, so that other commands start a
 
 import json
 import math
+from collections.abc import Callable, Iterable
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,27 +14,53 @@ import click
 from moelaws.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
     from moelaws.fitting.objective import Loss
+    from moelaws.laws.base import Law
+
+DELTAS = 1e-6, 10.0
+"""Where Huber's loss can turn linear: below, squares never count, and above, nothing else."""
 
 PROFILED_ROWS = 10_000
 """Up to how many rows intervals are computed unasked, which takes a second or so."""
 
-_table = click.argument("table", metavar="TABLE.csv", type=click.Path())
+_table = click.argument("table", metavar="TABLE.csv", type=click.Path(allow_dash=True))
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
-_loss = click.option(
-    "--loss", "kind", type=click.Choice(["log", "huber"]), default="log", help="Squares of log errors, or Huber's."
-)
-_delta = click.option("--delta", type=float, help="Log error where Huber's loss turns linear; 0.001 by default.")
 _draws = click.IntRange(20, 100_000)
+_OPTIONS = (
+    click.option(
+        "--loss",
+        "kind",
+        type=click.Choice(["log", "huber"]),
+        default="log",
+        help="Squares of log errors, or Huber's.",
+    ),
+    click.option("--delta", type=float, help="Log error where Huber's loss turns linear; 0.001 by default."),
+    click.option("--where", "condition", metavar="EXPR", help="Rows to use, such as \"annealed == 'yes'\"."),
+    click.option("--final", is_flag=True, help="Keep the last row of each run, where rows are points on the way."),
+    click.option("--pool", multiple=True, metavar="COLUMN", help="A convention to leave aside: its rows go together."),
+    click.option("--map", "rename", multiple=True, metavar="NAME=COLUMN", help="What a column is called in TABLE.csv."),
+    click.option("--unit", multiple=True, metavar="NAME=NUMBER", help="Its unit: n_tokens=1e9 where it is billions."),
+    click.option("--decimal", type=click.Choice([".", ","]), help="Mark before decimals; the other one for thousands."),
+)
+
+
+def _reading(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that say how the table is read and what is minimised."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
 
 
 @click.command("fit")
 @_table
 @click.option("--law", "name", required=True, metavar="NAME", help="Name of the law, such as dense.")
-@_loss
-@_delta
+@_reading
+@click.option("--hold", multiple=True, metavar="NAME=NUMBER", help="Hold a parameter at a value, such as E=1.69.")
+@click.option("--tie", multiple=True, metavar="NAME=OTHER", help="Make a parameter equal another: beta=alpha.")
 @click.option("--holdout", metavar="EXPR", help='Rows not to fit but to predict, such as "n_active > 4e8".')
 @click.option("--by", metavar="COLUMN", help="Rows with equal values here (one run) are drawn together.")
 @click.option("--bootstrap", "draws", type=_draws, metavar="N", help="Intervals from N fits to resampled rows.")
@@ -41,68 +69,88 @@ _draws = click.IntRange(20, 100_000)
 def fit_command(
     table: str,
     name: str,
-    kind: str,
-    delta: float | None,
+    hold: tuple[str, ...],
+    tie: tuple[str, ...],
     holdout: str | None,
     by: str | None,
     draws: int | None,
     out: str | None,
     as_json: bool,
+    **reading: Any,
 ) -> None:
     """Fit a law to the runs in TABLE.csv: parameters, 95 % intervals, errors, and what there is to object to.
 
     Without --bootstrap, intervals are profiles of the objective, which take rows as independent.
+    TABLE.csv may be packed by gzip, be Parquet, or be - for standard input.
 
     Example: moelaws fit runs.csv --law dense --bootstrap 200 --out mine
     """
     from moelaws import laws
-    from moelaws.data import table as tables
-    from moelaws.data.condition import where
+    from moelaws.data.quantities import QUANTITIES
     from moelaws.fitting import intervals as uncertainty
     from moelaws.fitting import saved as artifact
     from moelaws.fitting.estimation import fit
 
-    law, loss = laws.find(name), _chosen_loss(kind, delta)
+    law = laws.find(name)
     if by is not None and draws is None:
         raise InputError("Option --by says what a bootstrap draws together; --bootstrap N is expected with it.")
     if out is not None:
         artifact.reserve(out)
-    rows = tables.read(table, (*law.columns, law.response))
-    held = None if holdout is None else where(rows, holdout)
-    fitted = fit(law, rows if held is None else rows[~held], loss)
-    sample, ends, objections = None, {}, list(fitted.warnings)
+    rows, loss = _read(table, (*law.columns, law.response), **reading)
+    chosen, objections = (None, []) if holdout is None else _held_out(rows, holdout)
+    train, held = (rows, None) if chosen is None else (rows[~chosen], rows[chosen])
+    fitted = fit(law, train, loss, _held(law, hold), dict(_pairs("--tie", tie)))
+    objections += fitted.warnings
+    sample, ends = None, {}
     if draws is not None:
+        _check_groups(train, by)
         sample = uncertainty.refits(fitted, by, draws, progress=not as_json)
         ends = sample.ranges()
     elif len(fitted.table) > PROFILED_ROWS:
         objections.append(f"No intervals for {len(fitted.table)} rows unasked; --bootstrap N computes them.")
     elif len(fitted.table) > len(fitted.free):
         ends = uncertainty.profile(fitted)
-    if out is not None:
-        artifact.save(fitted, out, sample)
+    kind = "bootstrap" if sample else "profile" if ends else None
     report = {
         "law": law.name,
+        "version": version("moelaws"),
+        "loss": {"space": loss.space, "delta": loss.delta},
         "params": {
             key: dict(zip(("value", "low", "high"), (value, *ends.get(key, (None, None))), strict=True))
             for key, value in fitted.values.items()
         },
+        "intervals": {
+            "kind": kind,
+            "level": 0.95,
+            "draws": draws,
+            "by": by,
+            "groups": sample.groups if sample else None,
+        },
+        "units": {key: QUANTITIES[key].unit for key in (*law.columns, law.response) if key in QUANTITIES},
+        "held": [parameter.name for parameter in law.parameters if parameter.name in dict(_pairs("--hold", hold))],
+        "tied": dict(_pairs("--tie", tie)),
         "objective": fitted.objective,
         "status": fitted.status,
         "n_rows": len(fitted.table),
         "rmse": fitted.rmse(),
-        "rmse_holdout": None if held is None else fitted.rmse(rows[held]),
+        "holdout": holdout,
+        "n_holdout": 0 if held is None else len(held),
+        "rmse_holdout": None if held is None else fitted.rmse(held),
         "warnings": objections,
     }
     if as_json:
         _echo_json(report)
-        return
-    click.echo(f"{law.name}, {report['n_rows']} rows: {report['status']}, objective {report['objective']:.6g}")
-    for key, value in fitted.values.items():
-        limits = "" if key not in ends else " ({:.4g} to {:.4g})".format(*ends[key])
-        click.echo(f"    {key} = {value:.6g}{limits}")
-    beyond = "" if held is None else f", of held-out rows {report['rmse_holdout']:.4g}"
-    click.echo(f"RMSE {report['rmse']:.4g}{beyond}")
-    _echo_warnings(objections)
+    else:
+        click.echo(f"{law.name}, {report['n_rows']} rows: {report['status']}, objective {report['objective']:.6g}")
+        for key, value in fitted.values.items():
+            low, high = ends.get(key, (0.0, 0.0))
+            limits = f" ({low:.4g} to {high:.4g}, 95 %, {kind})" if key in ends else ""
+            click.echo(f"    {key} = {value:.6g}{limits}")
+        beyond = "" if held is None else f", of {len(held)} held-out rows {report['rmse_holdout']:.4g}"
+        click.echo(f"RMSE {report['rmse']:.4g}{beyond}")
+        _echo_warnings(objections)
+    if out is not None:  # last, so that a disk that is full loses nothing of what was printed
+        artifact.save(fitted, out, sample)
 
 
 @click.command("predict")
@@ -122,12 +170,13 @@ def predict_command(folder: str, points: str, as_json: bool) -> None:
     from moelaws.data import table as tables
     from moelaws.fitting import saved as artifact
     from moelaws.fitting.prediction import predict
+    from moelaws.fitting.rows import suspect_units
 
     fitted, sample = artifact.load(folder)
     rows = tables.read(points, fitted.law.columns)
     predicted = predict(fitted, rows, sample)
     outside = predicted.distance > 0
-    objections = list(fitted.warnings)
+    objections = [*fitted.warnings, *suspect_units(fitted.problem, rows)]
     if outside.any():
         farthest = int(np.argmax(predicted.distance))
         objections.append(
@@ -147,8 +196,7 @@ def predict_command(folder: str, points: str, as_json: bool) -> None:
 @click.command("compare")
 @_table
 @click.option("--law", "names", multiple=True, required=True, metavar="NAME", help="A law; give two or more.")
-@_loss
-@_delta
+@_reading
 @click.option("--holdout", required=True, metavar="EXPR", help='Rows read only to score, such as "n_active > 4e8".')
 @click.option(
     "--along", default="n_active", show_default=True, metavar="COLUMN", help="Validate towards larger values."
@@ -158,12 +206,11 @@ def predict_command(folder: str, points: str, as_json: bool) -> None:
 def compare_command(
     table: str,
     names: tuple[str, ...],
-    kind: str,
-    delta: float | None,
     holdout: str,
     along: str,
     by: str | None,
     as_json: bool,
+    **reading: Any,
 ) -> None:
     """Choose between laws on the runs in TABLE.csv, then score them on the rows held out.
 
@@ -172,17 +219,18 @@ def compare_command(
     Example: moelaws compare runs.csv --law bilinear --law clark2022 --holdout "n_active>4e8"
     """
     from moelaws import laws
-    from moelaws.data import table as tables
-    from moelaws.data.condition import where
     from moelaws.fitting.comparison import compare
 
     candidates = [laws.find(name) for name in names]
+    if along in {law.response for law in candidates}:
+        raise InputError(f"Option --along is '{along}', which is predicted; a column that laws read is expected.")
     needed = {column for law in candidates for column in (*law.columns, law.response)}
-    rows = tables.read(table, sorted(needed | {along}))
-    held = where(rows, holdout)
-    compared = compare(candidates, rows, ~held, along, _chosen_loss(kind, delta), by, progress=not as_json)
+    rows, loss = _read(table, sorted(needed | {along}), **reading)
+    held, objections = _held_out(rows, holdout)
+    _check_groups(rows, by)
+    compared = compare(candidates, rows, ~held, along, loss, by, progress=not as_json)
     validation, scores = compared.validation(), compared.score()
-    objections = [f"{name}: {sentence}" for name, one in compared.fits.items() for sentence in one.warnings]
+    objections += [f"{name}: {sentence}" for name, one in compared.fits.items() for sentence in one.warnings]
     objections += [*validation.warnings, *scores.warnings]
     if as_json:
         _echo_json(
@@ -207,16 +255,92 @@ def compare_command(
     _echo_warnings(objections)
 
 
-def _chosen_loss(kind: str, delta: float | None) -> "Loss":
+def _read(
+    table: str,
+    columns: Iterable[str],
+    kind: str,
+    delta: float | None,
+    condition: str | None,
+    final: bool,
+    pool: tuple[str, ...],
+    rename: tuple[str, ...],
+    unit: tuple[str, ...],
+    decimal: str | None,
+) -> "tuple[pd.DataFrame, Loss]":
+    """Return the rows and the loss that the options ask for."""
+    from moelaws.data import table as tables
+    from moelaws.data.condition import where
+    from moelaws.data.quantities import CONVENTIONS
+    from moelaws.fitting import rows as checks
     from moelaws.fitting.objective import LOG_SQUARES, huber
 
-    if kind == "log":
-        if delta is not None:
-            raise InputError("Option --delta belongs to Huber's loss; --loss huber is expected with it.")
-        return LOG_SQUARES
-    if delta is not None and not (0 < delta < math.inf):
-        raise InputError(f"Option --delta is {delta:g}; a positive number is expected.")
-    return huber(delta or 1e-3)
+    if kind == "log" and delta is not None:
+        raise InputError("Option --delta belongs to Huber's loss; --loss huber is expected with it.")
+    if delta is not None and not (DELTAS[0] <= delta <= DELTAS[1]):
+        raise InputError(f"Option --delta is {delta:g}; a positive number is expected, {DELTAS[0]:g} to {DELTAS[1]:g}.")
+    factors = {name: _number("--unit", text) for name, text in _pairs("--unit", unit)}
+    if wrong := [name for name, factor in factors.items() if factor <= 0]:
+        raise InputError(
+            f"Option --unit gives {wrong[0]} the factor {factors[wrong[0]]:g}; a positive one is expected."
+        )
+    rows = tables.read(table, list(columns), dict(_pairs("--map", rename)), factors, decimal)
+    for name in pool:
+        if name not in rows or name not in CONVENTIONS:
+            known = ", ".join(column for column in CONVENTIONS if column in rows) or "none"
+            raise InputError(f"Option --pool is '{name}'; a convention is expected, of which the table has: {known}.")
+    rows = rows.drop(columns=list(pool))
+    if condition is not None:
+        rows = rows[where(rows, condition)]
+    return checks.final(rows) if final else rows, LOG_SQUARES if kind == "log" else huber(delta or 1e-3)
+
+
+def _held_out(rows: "pd.DataFrame", holdout: str) -> "tuple[NDArray[np.bool_], list[str]]":
+    """Return which rows are held out, and what there is to say of their number."""
+    from moelaws.data.condition import where
+
+    held = where(rows, holdout)
+    few = held.sum() < 3
+    return held, [f"{held.sum()} of {len(rows)} rows held out: an error that says little of others."] if few else []
+
+
+def _check_groups(rows: "pd.DataFrame", by: str | None) -> None:
+    if by is None or by not in rows:
+        return
+    if rows[by].isna().any():
+        raise InputError(f"Column '{by}' has empty cells; --by expects the group of each row.")
+    if rows[by].nunique() < 3:
+        raise InputError(f"Column '{by}' makes {rows[by].nunique()} groups; --by expects at least 3 to draw from.")
+
+
+def _held(law: "Law", pairs: tuple[str, ...]) -> dict[str, float]:
+    held = {name: _number("--hold", text) for name, text in _pairs("--hold", pairs)}
+    for parameter in law.parameters:
+        if parameter.name in held and not parameter.low <= parameter.value(held[parameter.name]) <= parameter.high:
+            raise InputError(
+                f"Option --hold gives {parameter.name} the value {held[parameter.name]:g}; "
+                f"{parameter.low:g} to {parameter.high:g} is expected."
+            )
+    return held
+
+
+def _pairs(option: str, texts: tuple[str, ...]) -> list[tuple[str, str]]:
+    pairs: list[tuple[str, str]] = []
+    for text in texts:
+        name, sign, value = (part.strip() for part in text.partition("="))
+        if not (name and sign and value) or name in dict(pairs):
+            raise InputError(f"Option {option} is '{text}'; NAME=VALUE is expected, once for each name.")
+        pairs.append((name, value))
+    return pairs
+
+
+def _number(option: str, text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise InputError(f"Option {option} has '{text[:40]}'; a number is expected.")
+    return number
 
 
 def _records(frame: "pd.DataFrame") -> list[Any]:

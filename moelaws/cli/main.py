@@ -23,15 +23,33 @@ from moelaws.errors import InputError
 class _Mistake(click.ClickException):
     exit_code = 2
 
+    def __init__(self, message: str, as_json: bool) -> None:
+        super().__init__(message)
+        self.as_json = as_json
+
+    def show(self, file: Any = None) -> None:
+        if self.as_json:
+            click.echo(json.dumps({"error": self.message}, ensure_ascii=False), file, err=True)
+        else:
+            super().show(file)
+
 
 class _Commands(click.Group):
     """Turns a user's mistake into one sentence and exit code 2."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta["json"] = "--json" in args
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except InputError as error:
-            raise _Mistake(str(error)) from None
+            raise _Mistake(str(error), ctx.meta["json"]) from None
+        except click.UsageError as error:
+            if ctx.meta["json"]:
+                raise _Mistake(error.format_message(), as_json=True) from None
+            raise
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -7,15 +7,15 @@ names, then in the user's cache, and is otherwise downloaded from its public add
 
 import logging
 import os
+import re
 import warnings
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-import yaml
-
+from moelaws.data import files as outside
 from moelaws.errors import InputError, Unavailable
 from moelaws.paths import ROOT
 
@@ -59,6 +59,15 @@ class PublicFile:
     sha256: str
     address: str = ""
     origin: str = ""
+
+    def __post_init__(self) -> None:
+        where = REGISTRY.relative_to(ROOT)
+        if PurePosixPath(self.path).is_absolute() or ".." in PurePosixPath(self.path).parts:
+            raise InputError(f"{where}: path '{self.path}' leaves the folder of the data.")
+        if not re.fullmatch("[0-9a-f]{64}", self.sha256):
+            raise InputError(f"{where}: {self.path} has the hash '{self.sha256}'; a SHA-256 is expected.")
+        if self.address and not self.address.startswith("https://"):
+            raise InputError(f"{where}: {self.path} has the address '{self.address}'; one of https:// is expected.")
 
     @property
     def whereabouts(self) -> str:
@@ -151,7 +160,7 @@ class RunSet:
 @cache
 def sets() -> dict[str, RunSet]:
     """Return the registered sets of public runs by name."""
-    entries = yaml.safe_load(REGISTRY.read_text(encoding="utf-8"))
+    entries = outside.document(REGISTRY)
     return {
         name: RunSet(
             title=entry["title"],

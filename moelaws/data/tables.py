@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pandera.pandas as pandera
-import yaml
 
-from moelaws.data import checksums, public_runs, registry
+from moelaws.data import checksums, files, public_runs, registry
+from moelaws.data.table import opened
 from moelaws.errors import InputError
 from moelaws.paths import ROOT as ROOT
 
@@ -48,11 +48,15 @@ def sets() -> dict[str, dict[str, Any]]:
 
 def _package(path: Path) -> dict[str, Any]:
     """Read a description; a schema that several sets share stands in a file of its own, named in its place."""
-    package: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    for resource in package["resources"]:
-        if isinstance(resource["schema"], str):
-            resource["schema_path"] = resource["schema"]
-            resource["schema"] = yaml.safe_load((path.parent / resource["schema"]).read_text(encoding="utf-8"))
+    package: dict[str, Any] = files.document(path)
+    try:
+        for resource in package["resources"]:
+            files.within(path.parent, resource.get("path", ""), path)
+            if isinstance(name := resource["schema"], str):
+                files.within(path.parent.parent, f"{path.parent.name}/{name}", path)
+                resource |= {"schema_path": name, "schema": files.document(path.parent / name)}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: this is no data package ({error}).") from None
     return package
 
 
@@ -93,11 +97,6 @@ def load(name: str) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Columns and units as the set's ``datapackage.yaml`` describes them.
-
-    Raises
-    ------
-    InputError
-        If there is no such table, or a row breaks the schema.
 
     Examples
     --------
@@ -149,17 +148,11 @@ def read(path: str | os.PathLike[str], like: str) -> pd.DataFrame:
     Parameters
     ----------
     path : path-like
-        A CSV file with the columns of `like`; further columns are refused, save in tables of runs.
+        A table with the columns of `like`; further columns are refused, save in tables of runs.
     like : str
         ``"set/table"`` whose schema holds.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read as a table or breaks the schema: the first fault found,
-        with file, row, column and what is expected.
     """
-    return _read_csv(Path(path), _locate(like)["schema"])
+    return _read_csv(path, _locate(like)["schema"])
 
 
 def write(text: str, path: Path, like: str) -> None:
@@ -225,22 +218,14 @@ def _locate(name: str) -> dict[str, Any]:
     raise InputError(f"There is no table '{name}'; the tables are {', '.join(tables())}.")
 
 
-def _read_text(path: Path) -> pd.DataFrame:
-    try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file; a CSV table is expected.") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, OSError) as error:
-        reason = str(error).strip().rstrip(".")
-        raise InputError(f"{path}: this is not a CSV table with one header line ({reason}).") from None
-    _read.add(path.resolve())
+def _read_text(path: str | os.PathLike[str]) -> pd.DataFrame:
+    frame = opened(path, dtype=str, na_filter=False)
+    _read.add(Path(path).resolve())
     return frame
 
 
-def _read_csv(path: Path, fields: dict[str, Any]) -> pd.DataFrame:
+def _read_csv(path: str | os.PathLike[str], fields: dict[str, Any]) -> pd.DataFrame:
     text = _read_text(path)
-    if text.empty:
-        raise InputError(f"{path}: the table has no rows; at least one is expected.")
     try:
         frame = _schema(fields).validate(text.replace("", None), lazy=True)
     except pandera.errors.SchemaErrors as faults:
@@ -291,7 +276,7 @@ _LIMITS: dict[str, Callable[[Any], pandera.Check]] = {
 }
 
 
-def _sentence(path: Path, text: pd.DataFrame, fields: dict[str, Any], faults: pd.DataFrame) -> str:
+def _sentence(path: str | os.PathLike[str], text: pd.DataFrame, fields: dict[str, Any], faults: pd.DataFrame) -> str:
     """Say the first fault in one sentence; a fault of the columns comes before one of a cell."""
     expected = ", ".join(field["name"] for field in fields["fields"])
     types = {field["name"]: _TYPES[field["type"]][1] for field in fields["fields"]}

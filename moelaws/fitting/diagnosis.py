@@ -1,14 +1,9 @@
-"""What there is to object to in a fit, in sentences.
-
-Objections to the rows can be raised before anything is fitted; those to the optimum need it.
-"""
+"""What there is to object to in an optimum, in sentences; :mod:`moelaws.fitting.rows` objects to the rows."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
-import pandas as pd
 
 from moelaws.checks import Floats
 from moelaws.fitting.objective import Problem
@@ -22,9 +17,6 @@ FLAT = 1e-8
 CONDITION = 1e4
 """Where the condition number is objected to: losses are usually known to four digits, and an error of
 one in the fourth can then move some combination of parameters by as much as their own size."""
-
-FOLLOWS = 0.99
-"""Share of the variance of a column's logarithm, explained by another's, from which it follows that one."""
 
 NEAR_FLOOR = 0.01
 """How close to the lowest response, relative to it, a floor is objected to."""
@@ -66,32 +58,6 @@ def modes(problem: Problem, best: Floats) -> Modes:
     lengths = np.where(lengths > 0, lengths, 1.0)
     _, singular, directions = np.linalg.svd(matrix / lengths, full_matrices=False)
     return Modes(singular, directions, lengths)
-
-
-def of_rows(problem: Problem) -> Iterator[str]:
-    """Yield objections to the rows."""
-    law = problem.law
-    table = pd.DataFrame({name: np.asarray(problem.columns[name]) for name in law.columns})
-    response = law.response
-    if len(table) == len(problem.slots):
-        yield f"There are as many rows as free parameters ({len(table)}), so that no row is left to judge the fit by."
-    if np.ptp(problem.observed) == 0:
-        yield f"Column '{response}' has the same value in all rows, which any constant fits: exponents mean nothing."
-    if copies := int(table.assign(**{response: problem.observed}).duplicated().sum()):
-        yield f"{copies} rows repeat another one in all columns of the law, which makes intervals too narrow."
-    spread = [name for name in law.columns if table[name].nunique() > 1]
-    for name in law.columns:
-        if name not in spread:
-            yield f"Column '{name}' has one value, so that its effect, and an exponent of it, are not determined."
-        elif table[name].nunique() == 2 and law.link == "identity":
-            yield f"Column '{name}' has two values, which cannot tell an exponent from a floor."
-    for first, second in combinations(spread, 2):
-        explained = float(np.corrcoef(np.log(table[first]), np.log(table[second]))[0, 1]) ** 2
-        if explained > FOLLOWS:
-            yield (
-                f"Columns '{first}' and '{second}' go together in all rows (R² {explained:.3f} of their logarithms), "
-                "so that their effects cannot be told apart."
-            )
 
 
 def of_optimum(

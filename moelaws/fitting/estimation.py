@@ -4,7 +4,7 @@ A fit starts from a screen of all combinations of shape parameters. The best sta
 polished to tight tolerance with the law's own gradient, and a second optimiser has to find the same
 optimum.
 What is minimised is described in :mod:`moelaws.fitting.objective`, how in :mod:`moelaws.fitting.optimise`, and what
-there is to object to in :mod:`moelaws.fitting.diagnosis`.
+there is to object to in :mod:`moelaws.fitting.diagnosis` and :mod:`moelaws.fitting.rows`.
 """
 
 import os
@@ -27,6 +27,7 @@ from moelaws.fitting.objective import Problem as Problem
 from moelaws.fitting.objective import huber as huber
 from moelaws.fitting.optimise import polish, screen, second_opinion
 from moelaws.laws import find
+from moelaws.fitting.rows import objections, refuse
 from moelaws.laws.base import Law
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class Fit:
         """What there is to object to, one sentence each; empty if nothing is."""
         best = self.problem.free(self.coefficients)
         return (
-            *diagnosis.of_rows(self.problem),
+            *objections(self.problem, self.table, best),
             *diagnosis.of_optimum(self.problem, best, self._modes, self.at_bound, self.disagreement),
         )
 
@@ -255,6 +256,7 @@ def fit(
     law = find(law) if isinstance(law, str) else law
     rows_given = table if isinstance(table, pd.DataFrame) else read(table, (*law.columns, law.response))
     table, problem = pose(law, rows_given, loss, hold or {}, tie or {})
+    refuse(law, table)
     sample = problem.thinned()
     candidates, objectives = screen(sample)
     rows = []
@@ -295,6 +297,9 @@ def _slots(law: Law, hold: dict[str, float], tie: dict[str, str]) -> tuple[tuple
         for name in given:
             if name not in names:
                 raise InputError(f"Parameter {argument} names '{name}'; the law's parameters are {', '.join(names)}.")
+    for name, other in tie.items():
+        if name == other or name in hold or other in hold or other in tie:
+            raise InputError(f"Parameter '{name}' is tied to '{other}'; one that is free is expected, for a free one.")
     slots: dict[str, list[int]] = {}
     for place, name in enumerate(names):
         if name not in hold:

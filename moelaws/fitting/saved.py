@@ -2,21 +2,28 @@
 
 ``manifest.json`` holds the law's name, the loss, and every coefficient to the last bit;
 ``table.csv`` the rows, ``starts.csv`` the starts, and ``draws.npy`` the bootstrap where there is one.
+One checksum in the manifest covers the manifest and these files. It finds what was changed by
+mistake; who changes it as well is limited to numbers that a fit can have.
 """
 
 import hashlib
+import io
 import json
 import os
 import platform
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
 
+from moelaws.checks import Floats
+from moelaws.data import files
+from moelaws.data.table import parsed
 from moelaws.errors import InputError
 from moelaws.fitting.estimation import Fit, pose
 from moelaws.fitting.intervals import Refits
@@ -24,6 +31,27 @@ from moelaws.fitting.objective import Loss
 from moelaws.laws import LAWS, find
 
 _MANIFEST, _TABLE, _STARTS, _DRAWS = "manifest.json", "table.csv", "starts.csv", "draws.npy"
+
+
+class _Loss(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    space: Literal["log", "relative", "linear"]
+    delta: PositiveFloat | None
+
+
+class _Manifest(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    format: Literal[3]
+    law: str
+    loss: _Loss
+    coefficients: dict[str, str]
+    values: dict[str, float]
+    held: list[str]
+    tied: dict[str, str]
+    n_rows: PositiveInt
+    groups: PositiveInt | None
+    versions: dict[str, str]
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
 
 def save(fit: Fit, folder: str | os.PathLike[str], refits: Refits | None = None) -> None:
@@ -55,8 +83,9 @@ def save(fit: Fit, folder: str | os.PathLike[str], refits: Refits | None = None)
             fit.starts.to_csv(made / _STARTS, index=False)
             if refits is not None:
                 np.save(made / _DRAWS, refits.coefficients)
-            hashes = {path.name: _sha256(path) for path in sorted(made.iterdir())}
-            text = json.dumps(_manifest(fit, refits) | {"sha256": hashes}, indent=2, ensure_ascii=False)
+            manifest = _manifest(fit, refits)
+            manifest["sha256"] = _checksum(manifest, {path.name: path.read_bytes() for path in made.iterdir()})
+            text = json.dumps(manifest, indent=2, ensure_ascii=False)
             (made / _MANIFEST).write_text(text + "\n", encoding="utf-8")
             made.rename(target)
     except OSError as error:
@@ -64,18 +93,22 @@ def save(fit: Fit, folder: str | os.PathLike[str], refits: Refits | None = None)
 
 
 def reserve(folder: str | os.PathLike[str]) -> None:
-    """Refuse a folder that :func:`save` could not write, before time is spent on what goes into it.
-
-    Raises
-    ------
-    InputError
-        If it holds something or is a file, or the folder that it would lie in does not exist.
-    """
+    """Refuse a folder that :func:`save` could not write, before time is spent on what goes into it."""
     target = Path(folder)
-    if not target.resolve().parent.is_dir():
-        raise InputError(f"{target}: there is no folder '{target.resolve().parent.name}' to write it into.")
-    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-        raise InputError(f"{target}: something is there already; a new or an empty folder is expected.")
+    try:
+        if not target.resolve().parent.is_dir():
+            raise InputError(f"{target}: there is no folder '{target.resolve().parent.name}' to write it into.")
+        if target.is_symlink():
+            raise InputError(f"{target}: this is a link; a new or an empty folder is expected.")
+        if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+            raise InputError(f"{target}: something is there already; a new or an empty folder is expected.")
+        with tempfile.TemporaryDirectory(dir=target.resolve().parent, prefix=".moelaws-") as scratch:
+            Path(scratch, target.name).mkdir()
+    except (OSError, ValueError, RuntimeError) as error:
+        if isinstance(error, InputError):
+            raise
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{str(target)[:200]}: the folder cannot be written ({reason}).") from None
 
 
 def load(folder: str | os.PathLike[str]) -> tuple[Fit, Refits | None]:
@@ -90,27 +123,50 @@ def load(folder: str | os.PathLike[str]) -> tuple[Fit, Refits | None]:
     Raises
     ------
     InputError
-        If the folder holds no saved fit, or a file in it was changed.
+        If the folder holds no saved fit, a file in it was changed, or it says what no fit can.
     """
     path = Path(folder)
+    manifest = _checked(path / _MANIFEST)
+    names = [_TABLE, _STARTS] + [_DRAWS] * (manifest.groups is not None)
+    for name in (_MANIFEST, *names):
+        if (path / name).is_symlink():
+            raise InputError(f"{path / name}: this is a link; a saved fit holds its own files.")
+    held = {name: files.contents(path / name) for name in names}
+    if manifest.sha256 != _checksum(manifest.model_dump(exclude={"sha256"}), held):
+        raise InputError(f"{path}: the files are not those that the fit was saved with.")
     try:
-        manifest = json.loads((path / _MANIFEST).read_text(encoding="utf-8"))
-        for name, expected in manifest["sha256"].items():
-            if _sha256(path / name) != expected:
-                raise InputError(f"{path / name}: the file is not the one that the fit was saved with.")
-        fit = _restored(manifest, _read(path / _TABLE), _read(path / _STARTS))
-        refits = None
-        if groups := manifest["groups"]:
-            refits = Refits(fit, np.load(path / _DRAWS, allow_pickle=False), groups)
-    except OSError as error:
-        raise InputError(
-            f"{path}: this is no folder of a saved fit ({Path(error.filename or path).name}: {error.strerror})."
-        ) from None
-    except InputError:
-        raise
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise InputError(f"{path / _MANIFEST}: this is no manifest of a saved fit ({error}).") from None
+        fit = _restored(manifest, parsed(held[_TABLE], path / _TABLE), parsed(held[_STARTS], path / _STARTS))
+        refits = None if manifest.groups is None else Refits(fit, _draws(held[_DRAWS], fit), manifest.groups)
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+        raise InputError(f"{path}: this is no saved fit ({' '.join(str(error).split()).rstrip('.')}).") from None
     return fit, refits
+
+
+def _checked(path: Path) -> _Manifest:
+    try:
+        return _Manifest.model_validate(files.document(path))
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(map(str, fault["loc"])) or "as a whole"
+        raise InputError(f"{path}: this is no manifest of a saved fit ({where}: {fault['msg']}).") from None
+
+
+def _checksum(manifest: dict[str, Any], held: dict[str, bytes]) -> str:
+    parts = {name: hashlib.sha256(content).hexdigest() for name, content in held.items()}
+    return hashlib.sha256(json.dumps([manifest, parts], sort_keys=True).encode()).hexdigest()
+
+
+def _draws(content: bytes, fit: Fit) -> Floats:
+    # The header is read alone first, since it could ask for more memory than there is.
+    stream = io.BytesIO(content)
+    np.lib.format.read_magic(stream)
+    shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
+    if len(shape) != 2 or shape[1] != len(fit.free) or dtype != np.dtype(float) or len(content) < shape[0] * 8:
+        raise ValueError(f"{_DRAWS} holds an array of shape {shape}; one of shape (draws, {len(fit.free)}) is expected")
+    draws: Floats = np.load(io.BytesIO(content), allow_pickle=False)
+    if not np.isfinite(draws).all():
+        raise ValueError(f"{_DRAWS} holds numbers that are not finite")
+    return draws
 
 
 def _manifest(fit: Fit, refits: Refits | None) -> dict[str, Any]:
@@ -118,7 +174,7 @@ def _manifest(fit: Fit, refits: Refits | None) -> dict[str, Any]:
     slots = fit.problem.slots
     free = {place for places in slots for place in places}
     return {
-        "format": 2,
+        "format": 3,
         "law": fit.law.name,
         "loss": asdict(fit.problem.loss),
         "coefficients": {name: float(value).hex() for name, value in zip(names, fit.coefficients, strict=True)},
@@ -132,19 +188,17 @@ def _manifest(fit: Fit, refits: Refits | None) -> dict[str, Any]:
     }
 
 
-def _restored(manifest: dict[str, Any], table: pd.DataFrame, starts: pd.DataFrame) -> Fit:
-    if manifest["format"] != 2:
-        raise InputError(f"A saved fit has format {manifest['format']}; format 2 is expected.")
-    coefficients = {name: float.fromhex(text) for name, text in manifest["coefficients"].items()}
-    hold = {name: coefficients[name] for name in manifest["held"]}
-    law = find(manifest["law"])
-    table, problem = pose(law, table, Loss(**manifest["loss"]), hold, manifest["tied"])
-    return Fit(problem, table, np.array([coefficients[parameter.name] for parameter in law.parameters]), starts)
-
-
-def _read(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, low_memory=False)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _restored(manifest: _Manifest, table: pd.DataFrame, starts: pd.DataFrame) -> Fit:
+    law = find(manifest.law)
+    names = [parameter.name for parameter in law.parameters]
+    coefficients = {name: float.fromhex(text) for name, text in manifest.coefficients.items()}
+    if sorted(coefficients) != sorted(names) or np.isnan(list(coefficients.values())).any():
+        raise ValueError(f"a number for each of {', '.join(names)} is expected")
+    theta = np.array([coefficients[name] for name in names])
+    table, problem = pose(
+        law, table, Loss(**manifest.loss.model_dump()), dict.fromkeys(manifest.held, 1.0), manifest.tied
+    )
+    fit = Fit(replace(problem, base=theta), table, theta, starts)
+    if len(table) != manifest.n_rows or not {"screened", "polished", *fit.free} <= set(starts) or starts.empty:
+        raise ValueError("rows or starts are missing")
+    return fit

@@ -1,0 +1,355 @@
+"""What there is to object to in the rows of a fit: refused before it, or said beside it.
+
+Refused is what no law can be fitted to: values that a quantity cannot have, rows that were measured
+in different ways, and points on the way of a run taken for runs.
+"""
+
+from collections.abc import Iterator
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from moelaws.checks import Floats
+from moelaws.data.quantities import CONVENTIONS, GROUPS, HIGHEST_LOSS, NO_MORE_THAN, QUANTITIES, RUNS, STEPS
+from moelaws.errors import InputError
+from moelaws.fitting.objective import Problem
+from moelaws.laws.base import Law
+
+FOLLOWS = 0.99
+"""Share of the variance of a column's logarithm, explained by others', from which it follows them."""
+
+GAP = 1e4
+"""Ratio of neighbouring values from which they are taken to be in two units."""
+
+SPAN = 10.0
+"""Ratio of the largest compute to the smallest below which no floor can be told."""
+
+REPEATS = 0.01
+"""Standard deviation of log losses of equal runs from which they differ by more than their seeds."""
+
+OUTLIER = 10.0
+"""How many times the usual error, robustly measured, an error is named."""
+
+CHANCE = 0.01
+"""How often, at most, columns of noise are named in a table."""
+
+SHARE = 0.05
+"""Share of the variance of errors from which a column is named."""
+
+MOST_ROWS = 2000
+"""Rows on which ignored columns are tested."""
+
+
+def refuse(law: Law, table: pd.DataFrame) -> None:
+    """Refuse rows that a law cannot be fitted to.
+
+    Raises
+    ------
+    InputError
+        If a quantity that the law reads has a value that it cannot have, rows of different conventions
+        are mixed, or several rows are points on the way of one run. Who pools conventions on purpose
+        leaves their columns out of the table.
+
+    Examples
+    --------
+    >>> from moelaws.laws import find
+    >>> rows = pd.DataFrame({"n_active": [1e8, 1e9], "n_routed": [8, 0.5], "loss": [3.0, 2.5]})
+    >>> refuse(find("power_product"), rows)
+    Traceback (most recent call last):
+    moelaws.errors.InputError: Row 2, column 'n_routed': 0.5 is found; 1 to 1e+07 experts are expected.
+    """
+    read = (*law.columns, law.response)
+    for name in read:
+        if name in QUANTITIES:
+            _in_range(table, name)
+    for less, more in NO_MORE_THAN.items():
+        if {less, more} & set(read) and {less, more} <= set(table):
+            beyond = np.flatnonzero(table[less].astype(float) > table[more].astype(float))
+            if len(beyond):
+                raise InputError(
+                    f"Row {_row(table, beyond[0])}, column '{less}': {table[less].iloc[beyond[0]]:g} is found; at most "
+                    f"the {table[more].iloc[beyond[0]]:g} of column '{more}' are expected."
+                )
+    for name, qualified in CONVENTIONS.items():
+        if name in table and set(qualified) & set(read) and len(values := table[name].unique()) > 1:
+            listed = ", ".join("(empty)" if pd.isna(value) else str(value) for value in values[:4])
+            raise InputError(
+                f"Column '{name}' has the values {listed}, between which {' and '.join(set(qualified) & set(read))} "
+                f"cannot be compared: choose rows (--where \"{name} == '{values[0]}'\"), or pool them "
+                f"(--pool {name}, or a table without the column)."
+            )
+    if found := _checkpoints(law, table):
+        run, most = found
+        raise InputError(
+            f"Up to {most} rows have one value of '{run}' and differ in how far it had come: points on the way of a "
+            "run are no runs; --final keeps the last of each."
+        )
+
+
+def _in_range(table: pd.DataFrame, name: str) -> None:
+    quantity, values = QUANTITIES[name], table[name].to_numpy(dtype=float)
+    unit, high = quantity.unit, quantity.high
+    if name == "loss" and "loss_unit" in table and len(table):
+        unit = str(table.loss_unit.iloc[0])
+        high = HIGHEST_LOSS.get(unit, high)
+    beyond = np.flatnonzero((values < quantity.low) | (values > high))
+    if len(beyond):
+        hint = " (a perplexity has to be given as its logarithm)" if name == "loss" else ""
+        raise InputError(
+            f"Row {_row(table, beyond[0])}, column '{name}': {values[beyond[0]]:.6g} is found; "
+            f"{quantity.low:g} to {high:g} {unit or 'in the column'} are expected{hint}."
+        )
+
+
+def _row(table: pd.DataFrame, place: int) -> int:
+    """Return the number of a row, in the file that it came from where the index still tells."""
+    label = table.index[place]
+    return int(label) + 1 if isinstance(label, int | np.integer) else place + 1
+
+
+def _checkpoints(law: Law, table: pd.DataFrame) -> tuple[str, int] | None:
+    """Return the column of runs of which several rows are points on the way of one, and how many are."""
+    runs = [name for name in RUNS if name in table]
+    steps = [name for name in STEPS if name in table and table[name].nunique() > 1]
+    if law.response != "loss" or any(table[name].is_unique for name in runs):
+        return None  # each row is a run of its own
+    fixed = [name for name in QUANTITIES if name in table and name not in ("n_tokens", "flops", "loss", "leverage")]
+    for run in runs:
+        groups = table.groupby(run)
+        if all((groups[name].nunique() == 1).all() for name in fixed) and any(
+            (groups[name].nunique() > 1).any() for name in steps
+        ):
+            return run, int(groups.size().max())
+    return None
+
+
+def final(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the last row of each run.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Rows with a column of runs and one of steps or tokens, of the names in
+        :mod:`moelaws.data.quantities`.
+    """
+    run = next((name for name in RUNS if name in table), None)
+    step = next((name for name in STEPS if name in table), None)
+    if run is None or step is None:
+        raise InputError(
+            f"The last row of each run needs a column of runs ({', '.join(RUNS)}) and of steps ({', '.join(STEPS)})."
+        )
+    last = table.groupby(run)[step].idxmax()
+    return table.loc[sorted(last)]
+
+
+def objections(problem: Problem, table: pd.DataFrame, best: Floats) -> Iterator[str]:
+    """Yield what there is to say of the rows.
+
+    Parameters
+    ----------
+    problem : Problem
+        What was minimised.
+    table : pandas.DataFrame
+        Its rows, with the columns that the law does not read.
+    best : numpy.ndarray
+        Free coefficients at the optimum.
+    """
+    yield from _design(problem)
+    yield from _units(problem, table)
+    yield from _repeats(problem)
+    yield from _errors(problem, table, best)
+
+
+def _design(problem: Problem) -> Iterator[str]:
+    law = problem.law
+    table = pd.DataFrame({name: np.asarray(problem.columns[name]) for name in law.columns})
+    response = law.response
+    if len(table) == len(problem.slots):
+        yield f"There are as many rows as free parameters ({len(table)}), so that no row is left to judge the fit by."
+    if np.ptp(problem.observed) == 0:
+        yield f"Column '{response}' has the same value in all rows, which any constant fits: exponents mean nothing."
+    if copies := int(table.assign(**{response: problem.observed}).duplicated().sum()):
+        yield f"{copies} rows repeat another one in all columns of the law, which makes intervals too narrow."
+    spread = [name for name in law.columns if table[name].nunique() > 1]
+    for name in law.columns:
+        if name not in spread:
+            yield f"Column '{name}' has one value, so that its effect, and an exponent of it, are not determined."
+        elif table[name].nunique() == 2 and law.link == "identity":
+            yield f"Column '{name}' has two values, which cannot tell an exponent from a floor."
+    for first, second in combinations(spread, 2):
+        explained = float(np.corrcoef(np.log(table[first]), np.log(table[second]))[0, 1]) ** 2
+        if explained > FOLLOWS:
+            yield (
+                f"Columns '{first}' and '{second}' go together in all rows (R² {explained:.3f} of their logarithms), "
+                "so that their effects cannot be told apart."
+            )
+    sizes = [name for name in ("n_active", "n_total", "n_dense") if name in table][:1]
+    spent = ["flops"] if "flops" in table else [name for name in (*sizes, "n_tokens") if name in table]
+    floor_is_free = law.link == "identity" and any(0 in places for places in problem.slots)
+    if spent and floor_is_free and law.response == "loss":
+        compute = table[spent].prod(axis=1)
+        if (span := compute.max() / compute.min()) < SPAN:
+            yield (
+                f"Compute ({' × '.join(spent)}) spans a factor of {span:.2g}, less than {SPAN:g}: "
+                f"the floor '{law.linear[0].name}' and exponents cannot be told apart on so short a way."
+            )
+
+
+def _units(problem: Problem, table: pd.DataFrame) -> Iterator[str]:
+    law = problem.law
+    for name in (*law.columns, law.response):
+        quantity = QUANTITIES.get(name)
+        if quantity is None or not np.isfinite(quantity.usual[1]):
+            continue
+        values = np.sort(np.asarray(table[name], dtype=float))
+        middle, (low, high) = float(np.median(values)), quantity.usual
+        if not low <= middle <= high:
+            other = "a perplexity, or another unit" if name == "loss" else "thousands, millions or billions"
+            yield f"Column '{name}' has the median {middle:.3g}, unusual for {quantity.unit}: is it {other}?"
+        ratios = values[1:] / values[:-1]
+        if len(ratios) and ratios.max() > GAP:
+            at = int(ratios.argmax())
+            yield (
+                f"Column '{name}' has no value between {values[at]:.3g} ({at + 1} rows up to it) and "
+                f"{values[at + 1]:.3g}: are these rows in two units?"
+            )
+
+
+def _repeats(problem: Problem) -> Iterator[str]:
+    law = problem.law
+    if law.response != "loss":
+        return
+    table = pd.DataFrame({name: np.asarray(problem.columns[name]) for name in law.columns})
+    logs = np.log(problem.observed)
+    groups = pd.Series(logs).groupby([table[name] for name in law.columns])
+    freedom = len(logs) - groups.ngroups
+    if freedom < 3:
+        return
+    spread = float(np.sqrt(((logs - groups.transform("mean")) ** 2).sum() / freedom))
+    if spread > REPEATS:
+        yield (
+            f"Rows with equal {', '.join(law.columns)} scatter by {100 * spread:.2g} % of the loss, more than seeds "
+            "make: it depends on something outside the law, such as the learning rate; keep the best row of each."
+        )
+
+
+def _errors(problem: Problem, table: pd.DataFrame, best: Floats) -> Iterator[str]:
+    """Yield what the errors say: one far outside the others, and columns that go with them."""
+    matrix = problem.jacobian(best)
+    errors, (count, free) = problem.errors(best), matrix.shape
+    if count - free < max(8, free):
+        return
+    lengths = np.linalg.norm(matrix, axis=0)
+    basis = np.linalg.svd(matrix / np.where(lengths > 0, lengths, 1.0), full_matrices=False)[0]
+    room = np.sqrt(np.clip(1 - (basis**2).sum(axis=1), 0.1, None))
+    usual = float(stats.median_abs_deviation(errors / room, scale="normal"))
+    if usual <= 1e-9:  # points of the law itself, with the noise of rounding
+        return
+    sizes = np.abs(errors / room) / usual
+    if sizes.max() > OUTLIER:
+        yield (
+            f"The error of row {_row(table, int(sizes.argmax()))} is {sizes.max():.2g} times the usual one"
+            f"{f', and {(sizes > OUTLIER).sum() - 1} more are as far' if (sizes > OUTLIER).sum() > 1 else ''}: "
+            "a slip of the pen, another unit, or a run that failed."
+        )
+    errors = np.clip(errors, -4 * usual, 4 * usual)
+    explained = ignored(problem.law, table, errors - basis @ (basis.T @ errors), basis)
+    outside = {name: share for name, share in explained.items() if name not in GROUPS}
+    if outside:
+        listed = ", ".join(f"'{name}' ({100 * share:.0f} %)" for name, share in list(outside.items())[:5])
+        yield (
+            f"Columns that the law does not read go with the variance of its errors: {listed}; "
+            "fit rows of one value, or a law that reads them."
+        )
+    if groups := {name: share for name, share in explained.items() if name in GROUPS}:
+        name = next(iter(groups))
+        yield (
+            f"Rows of one '{name}' err alike ({100 * groups[name]:.0f} % of the variance of errors): intervals "
+            f"that take rows as independent are too narrow; draw them together (--bootstrap N --by {name})."
+        )
+
+
+def ignored(law: Law, table: pd.DataFrame, errors: Floats, basis: Floats) -> dict[str, float]:
+    """Return the columns that a law ignores and its errors go with, and which share of their variance.
+
+    Each column is tested by an F test, beside the freedom that the fit had: names and truth values
+    as levels, numbers as a parabola (of the logarithm where they are positive). Their levels of
+    significance are shared out, so that noise is named in at most :data:`CHANCE` of tables.
+
+    Parameters
+    ----------
+    law : Law
+        The law.
+    table : pandas.DataFrame
+        Rows.
+    errors : numpy.ndarray, shape (rows,)
+        Errors of the fit, orthogonal to `basis`.
+    basis : numpy.ndarray, shape (rows, free coefficients)
+        Orthonormal basis of what the law's coefficients can move.
+
+    Returns
+    -------
+    dict
+        Column → share, largest first.
+    """
+    if len(table) > MOST_ROWS:
+        chosen = np.sort(np.random.default_rng(0).choice(len(table), MOST_ROWS, replace=False))
+        table, errors, basis = table.iloc[chosen], errors[chosen], basis[chosen]
+    others = [name for name in table if name not in (*law.columns, law.response, *CONVENTIONS)]
+    known = np.column_stack([np.ones(len(table)), *(np.log(table[name].to_numpy(float)) for name in law.columns)])
+    found = {}
+    for name in others:
+        levels = _levels(table[name], name in GROUPS)
+        if levels is None:
+            continue
+        if levels.shape[1] == 2 and _explained(levels[:, 0], known) > FOLLOWS:
+            continue  # a number that follows from what the law reads
+        rest = levels - basis @ (basis.T @ levels)
+        left, sizes, _ = np.linalg.svd(rest, full_matrices=False)
+        left = left[:, sizes > 1e-6 * max(1.0, float(np.linalg.norm(levels)))]
+        terms, freedom = left.shape[1], len(table) - basis.shape[1] - left.shape[1]
+        if not terms or freedom < 5:
+            continue
+        share = float(((left.T @ errors) ** 2).sum() / (errors @ errors))
+        probability = stats.f.sf(share / terms / max((1 - share) / freedom, 1e-300), terms, freedom)
+        if share > SHARE and probability < CHANCE / len(others):
+            found[str(name)] = share
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def _explained(values: Floats, known: Floats) -> float:
+    rest = values - known @ np.linalg.lstsq(known, values, rcond=None)[0]
+    return float(1 - rest @ rest / (values @ values))
+
+
+def _levels(column: pd.Series, is_group: bool) -> Floats | None:
+    """Return what a column may add to a law, as columns of mean zero; None where that is nothing."""
+    if column.nunique(dropna=False) < 2:
+        return None
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column) and not is_group:
+        values = column.to_numpy(dtype=float, na_value=np.nan)
+        values = np.where(np.isfinite(values), values, np.nan)
+        if np.isnan(values).all():
+            return None
+        values = np.log(values) if np.nanmin(values) > 0 else values
+        values = np.nan_to_num(values - np.nanmean(values))
+        if not (scale := float(values.std())):
+            return None
+        values = values / scale
+        return np.column_stack([values, values**2 - 1])
+    if column.nunique(dropna=False) > len(column) / 3:
+        return None  # names of single rows
+    levels = pd.get_dummies(column, dummy_na=bool(column.isna().any()), dtype=float).to_numpy()
+    return np.asarray(levels - levels.mean(axis=0))
+
+
+def suspect_units(problem: Problem, points: pd.DataFrame) -> Iterator[str]:
+    """Yield columns in which points lie so far from the fitted rows that another unit is likely."""
+    for name in problem.law.columns:
+        fitted, middle = np.asarray(problem.columns[name]), float(np.median(points[name]))
+        ratio = max(float(fitted.min()) / middle, middle / float(fitted.max()))
+        if ratio > GAP:
+            side = "below" if middle < fitted.min() else "above"
+            yield f"Points have '{name}' by a factor of {ratio:.0e} {side} the fitted rows: is it in another unit?"
