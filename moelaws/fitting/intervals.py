@@ -21,7 +21,7 @@ from moelaws.checks import Floats
 from moelaws.errors import InputError
 from moelaws.fitting.estimation import Fit
 from moelaws.fitting.objective import Problem
-from moelaws.fitting.optimise import polish
+from moelaws.fitting.optimise import minimise
 
 Intervals = dict[str, tuple[float, float]]
 
@@ -95,7 +95,7 @@ def _end(problem: Problem, best: Floats, place: int, side: int, error: float, li
         held = problem.hold(place, value)
         if value not in known:
             nearest = min(known, key=lambda other: abs(other - value))
-            known[value] = polish(held, known[nearest], tolerance=1e-12)
+            known[value] = minimise(held, known[nearest], tolerance=1e-12).free
         return held.objective(known[value]) - limit
 
     near, step = best[place], side * 2 * error
@@ -188,7 +188,7 @@ def refits(fit: Fit, by: str | None = None, draws: int = 1000, seed: int = 0, pr
     problem, best = fit.problem, fit.problem.free(fit.coefficients)
 
     def coefficients(drawn: pd.DataFrame) -> Floats:
-        return polish(problem.rows(drawn.index.to_numpy()), best, tolerance=1e-10)
+        return minimise(problem.rows(drawn.index.to_numpy()), best, tolerance=1e-10).free
 
     found = bootstrap(coefficients, fit.table.reset_index(drop=True), by, draws, seed, progress)
     return Refits(fit, found, len(fit.table) if by is None else fit.table[by].nunique(dropna=False))
@@ -297,7 +297,7 @@ def left_out(fit: Fit, by: str | None = None) -> Floats:
     predicted = np.empty(len(fit.table))
     for group in np.unique(groups):
         out = groups == group
-        free = polish(problem.rows(np.flatnonzero(~out)), best)
+        free = minimise(problem.rows(np.flatnonzero(~out)), best).free
         predicted[out] = fit.law.predict(problem.theta(free), problem.rows(np.flatnonzero(out)).columns)
     return predicted
 
