@@ -102,7 +102,7 @@ class Problem:
     slots: tuple[tuple[int, ...], ...]
 
     @cached_property
-    def _spread(self) -> Floats:
+    def spread(self) -> Floats:
         """Which coefficient follows which free one, as a matrix of zeros and ones."""
         spread = np.zeros((len(self.base), len(self.slots)))
         for column, places in enumerate(self.slots):
@@ -111,7 +111,7 @@ class Problem:
 
     def theta(self, free: Floats) -> Floats:
         """Put free coefficients into their places."""
-        return np.where(self._spread.any(axis=1), self._spread @ free, self.base)
+        return np.where(self.spread.any(axis=1), self.spread @ free, self.base)
 
     def free(self, theta: Floats) -> Floats:
         """Take the free coefficients out of all."""
@@ -125,7 +125,7 @@ class Problem:
         """Return the derivative of the errors, shape (rows, free coefficients)."""
         theta = self.theta(free)
         predicted = self.law.predict(theta, self.columns)
-        gradient = self.law.gradient(theta, self.columns) @ self._spread
+        gradient = self.law.gradient(theta, self.columns) @ self.spread
         return np.asarray(gradient * self.loss.slope(predicted, self.observed)[:, None])
 
     def objective(self, free: Floats) -> float:
