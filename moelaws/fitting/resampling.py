@@ -147,7 +147,7 @@ def _expanded(problem: Problem, free: Floats, weights: Floats) -> tuple[Floats, 
     Of one row of coefficients for all rows of weights, or of one each.
     """
     law, loss, spread = problem.law, problem.loss, problem.spread
-    theta = np.where(spread.any(axis=1), free @ spread.T, problem.base)
+    theta = problem.theta(free)
     linear, shape = np.split(theta, [len(law.linear)], axis=1)
     terms, slopes = law.terms(shape, problem.columns), law.slopes(shape, problem.columns)
     total = (terms @ linear[..., None])[..., 0]
