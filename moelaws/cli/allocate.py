@@ -44,7 +44,7 @@ def allocate_command(name: str, flops: float, extrapolate: bool, as_json: bool, 
 
     given = {option: value for option, value in options.items() if value is not None}
     plan: Plan | ServingPlan
-    if name == yun2024.LAW.name:
+    if name == yun2024.YUN2024.name:
         for option in ("coefficients", "base", "experts"):
             if option not in given:
                 raise InputError(f"Option --{option} is missing; {_NEEDED[option]} is expected with --law {name}.")

@@ -147,7 +147,7 @@ class Problem:
     def is_linear(self) -> bool:
         """Whether the errors are linear in what is free, so that the optimum is solved for exactly."""
         shapes = any(places[0] >= len(self.law.linear) for places in self.slots)
-        matching = (self.law.link == "log") == (self.loss.space == "log")
+        matching = self.law.link == ("log" if self.loss.space == "log" else "identity")
         return not shapes and matching and self.loss.delta is None
 
     def hold(self, place: int, value: float) -> "Problem":

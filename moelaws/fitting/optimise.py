@@ -101,14 +101,13 @@ def screen(problem: Problem) -> tuple[Floats, Floats]:
     for column, places in enumerate(shapes):
         thetas[:, list(places)] = np.array(grid)[:, column, None]
     terms = law.terms(thetas[:, k:], problem.columns)
-    target = np.log(problem.observed) if law.link == "log" else problem.observed
-    weight = np.ones_like(target) if law.link == "log" else 1 / problem.loss.weight(target)
+    target = law.total(problem.observed, thetas[:, k:])
+    weight = law.steepness(target, thetas[:, k:]) / problem.loss.weight(problem.observed)
     linear = [places[0] for places in problem.slots if places[0] < k]
     rest = weight * (target - np.einsum("grk,gk->gr", terms, thetas[:, :k]))
     positive = np.array([law.linear[column].low == 0 for column in linear], dtype=bool)
-    thetas[:, linear] = _solve_all(terms[..., linear] * weight[:, None], rest, positive)
-    total = np.einsum("grk,gk->gr", terms, thetas[:, :k])
-    predicted = np.exp(total) if law.link == "log" else total
+    thetas[:, linear] = _solve_all(terms[..., linear] * weight[..., None], rest, positive)
+    predicted = law.respond(np.einsum("grk,gk->gr", terms, thetas[:, :k]), thetas[:, k:])
     objectives = problem.loss.cost(problem.loss.errors(predicted, problem.observed)).sum(axis=1)
     heights = objectives.reshape([len(law.parameters[places[0]].screen) for places in shapes] or [1])
     betters = (heights > minimum_filter(heights, size=3, mode="nearest")).ravel()

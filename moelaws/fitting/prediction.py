@@ -45,9 +45,9 @@ def predict(fit: Fit, points: pd.DataFrame, refits: Refits | None = None, level:
     A dense model of the largest fitted size, and one ten times as large:
 
     >>> from moelaws.fitting.estimation import fit
-    >>> from moelaws.laws.routed import PowerProduct
+    >>> from moelaws.laws.routed import POWER_PRODUCT
     >>> rows = pd.DataFrame({"n_active": [1e7, 1e8, 1e9, 1e9], "n_routed": [1, 8, 1, 8], "loss": [3.9, 3.0, 2.6, 2.4]})
-    >>> predict(fit(PowerProduct(), rows), pd.DataFrame({"n_active": [1e9, 1e10], "n_routed": 1})).round(2)
+    >>> predict(fit(POWER_PRODUCT, rows), pd.DataFrame({"n_active": [1e9, 1e10], "n_routed": 1})).round(2)
        value  distance
     0   2.59       0.0
     1   2.11       0.5
