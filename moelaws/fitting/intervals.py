@@ -21,7 +21,7 @@ from moelaws.checks import Floats
 from moelaws.errors import InputError
 from moelaws.fitting.estimation import Fit
 from moelaws.fitting.objective import Problem
-from moelaws.fitting.optimise import polish
+from moelaws.fitting.optimise import minimise
 from moelaws.fitting.resampling import refit
 
 Intervals = dict[str, tuple[float, float]]
@@ -96,7 +96,7 @@ def _end(problem: Problem, best: Floats, place: int, side: int, error: float, li
         held = problem.hold(place, value)
         if value not in known:
             nearest = min(known, key=lambda other: abs(other - value))
-            known[value] = polish(held, known[nearest], tolerance=1e-12)
+            known[value] = minimise(held, known[nearest], tolerance=1e-12).free
         return held.objective(known[value]) - limit
 
     near, step = best[place], side * 2 * error

@@ -141,7 +141,7 @@ class Problem:
     def bounds(self) -> tuple[Floats, Floats]:
         """Return the bounds of the free coefficients."""
         parameters = [self.law.parameters[places[0]] for places in self.slots]
-        return np.array([p.low for p in parameters]), np.array([p.high for p in parameters])
+        return np.array([p.low for p in parameters], dtype=float), np.array([p.high for p in parameters], dtype=float)
 
     @property
     def is_linear(self) -> bool:
@@ -160,6 +160,10 @@ class Problem:
         """Return the same problem on some of its rows."""
         columns = {name: np.asarray(self.columns[name])[index] for name in self.law.columns}
         return replace(self, columns=columns, observed=self.observed[index])
+
+    def ordered(self) -> "Problem":
+        """Return the problem with its rows sorted: sums depend on the order of terms in their last digit."""
+        return self.rows(np.lexsort((*(np.asarray(self.columns[name]) for name in self.law.columns), self.observed)))
 
     def thinned(self) -> "Problem":
         """Return the problem on a random sample of its rows, or itself where they are few."""

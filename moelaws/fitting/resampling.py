@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from moelaws.checks import Floats
 from moelaws.fitting.objective import Problem
-from moelaws.fitting.optimise import polish
+from moelaws.fitting.optimise import least_squares
 
 STEPS = 100
 """After how many steps a fit that still moves is left to the solver of single fits."""
@@ -66,7 +66,8 @@ def _batch(problem: Problem, start: Floats, counts: NDArray[np.integer]) -> tupl
     failed = np.zeros(len(counts), dtype=bool)
     for draw in np.flatnonzero(~converged):
         rows = np.repeat(np.arange(counts.shape[1]), counts[draw])
-        coefficients[draw] = polish(problem.rows(rows), start)
+        coefficients[draw], one = least_squares(problem.rows(rows), start)
+        failed[draw] = not one
     return coefficients, ~converged, failed
 
 
@@ -146,20 +147,12 @@ def _expanded(problem: Problem, free: Floats, weights: Floats) -> tuple[Floats, 
 
     Of one row of coefficients for all rows of weights, or of one each.
     """
-    law, loss, spread = problem.law, problem.loss, problem.spread
-    theta = problem.theta(free)
-    linear, shape = np.split(theta, [len(law.linear)], axis=1)
-    terms, slopes = law.terms(shape, problem.columns), law.slopes(shape, problem.columns)
-    total = (terms @ linear[..., None])[..., 0]
-    predicted = np.exp(total) if law.link == "log" else total
-    steep = loss.slope(predicted, problem.observed) * (predicted if law.link == "log" else 1.0)
-    matrix = np.zeros((*theta.shape, len(problem.observed)))  # rows last, which is several times faster
-    for place in range(len(law.linear)):
-        matrix[:, place] = terms[..., place]
-        for by in range(len(law.shape)):
-            matrix[:, len(law.linear) + by] += linear[:, place, None] * slopes[..., place, by]
-    matrix *= steep[:, None]
+    loss, spread, theta = problem.loss, problem.spread, problem.theta(free)
+    predicted = problem.law.predict(theta, problem.columns)
     errors = loss.errors(predicted, problem.observed)
+    slopes = loss.slope(predicted, problem.observed)[:, None]
+    # Rows come last, which makes the products below several times faster.
+    matrix = np.swapaxes(problem.law.gradient(theta, problem.columns), 1, 2) * slopes
     across = matrix.swapaxes(1, 2)
     squares = spread.T @ ((matrix * weights[:, None]) @ across) @ spread
     lengths = np.sqrt(np.einsum("dkk->dk", squares))
