@@ -41,6 +41,12 @@ class Loss:
             return np.asarray(np.log(np.maximum(predicted, 1e-300)) - np.log(observed))
         return (predicted - observed) / self.weight(observed)
 
+    def observed(self, predicted: Floats, errors: Floats) -> Floats:
+        """Return the response that has an error, the inverse of :meth:`errors`."""
+        if self.space == "log":
+            return np.asarray(predicted * np.exp(-errors))
+        return predicted - errors if self.space == "linear" else predicted / np.maximum(1 + errors, 1e-300)
+
     def weight(self, observed: Floats) -> Floats:
         """Return what a small difference is divided by to become an error."""
         return np.ones_like(observed) if self.space == "linear" else observed
@@ -110,8 +116,8 @@ class Problem:
         return spread
 
     def theta(self, free: Floats) -> Floats:
-        """Put free coefficients into their places."""
-        return np.where(self.spread.any(axis=1), self.spread @ free, self.base)
+        """Put free coefficients into their places; leading axes are kept."""
+        return np.where(self.spread.any(axis=1), free @ self.spread.T, self.base)
 
     def free(self, theta: Floats) -> Floats:
         """Take the free coefficients out of all."""
