@@ -88,14 +88,15 @@ class Comparison:
         difference of squared errors to the best law's, with the rows of a group taken together; differences below a
         millionth of the response are none. Among as many parameters, the lower error decides.
         """
-        names, squares = list(self.ranking.index), self._misses(self.ladder, self.ranking.index) ** 2
+        names: list[str] = self.ranking.index.tolist()
+        squares = self._misses(self.ladder, names) ** 2
         excess = squares - squares[:, :1]
         deviations, sizes = self._by_group(self.ladder, excess - excess.mean(axis=0))
         count = len(sizes)
         error = np.sqrt(np.sum(deviations**2, axis=0) * count / max(count - 1, 1)) / len(squares)
         least = 1e-12 * np.mean(self._observed(self.ladder) ** 2)
         close = excess.mean(axis=0) <= np.maximum(error, least)
-        return min((name for name, is_close in zip(names, close, strict=True) if is_close), key=self._parameters)
+        return min((name for name, near in zip(names, close, strict=True) if near), key=self._parameters)
 
     def average(self, kind: str = DEFAULT) -> Average:
         """Return an average of the laws, one of :data:`moelaws.fitting.averaging.AVERAGES`, from forward validation."""
@@ -192,6 +193,7 @@ class Comparison:
         return Scores(table, tuple(_objections(table, chosen, which, len(rows), groups)))
 
     def _parameters(self, name: str) -> int:
+        """Return how many parameters of a law were fitted."""
         return len(self.fits[name].free)
 
     def _observed(self, rows: pd.DataFrame) -> Floats:
@@ -207,7 +209,7 @@ class Comparison:
         group = pd.factorize(labels, use_na_sentinel=False)[0]
         sums = np.zeros((group.max() + 1, values.shape[1]))
         np.add.at(sums, group, values)
-        return sums, np.bincount(group)
+        return sums, np.bincount(group).astype(float)
 
 
 def compare(
