@@ -1,7 +1,7 @@
 """Score averages of laws, and the single law, on runs held out.
 
-``python data/averages/make_averages.py`` takes some minutes on one core and writes ``averages.csv`` beside itself. It reads
-the public runs of Clark et al. and of Marin where the environment variable MOELAWS_DATA or a download has put them.
+``python data/averages/make_averages.py`` takes some minutes on one core and writes ``averages.csv`` beside itself. It
+reads the public runs of Clark et al. and of Marin where the environment variable MOELAWS_DATA or a download put them.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """Count what a comparison says where nothing is to be found: a law against the same law with a needless term.
 
-``python data/comparison_null/make_comparison_null.py`` takes some minutes on one core and writes ``comparison_null.csv``
-beside itself; with names of designs, only their rows are computed again.
+``python data/comparison_null/make_comparison_null.py`` takes half an hour on one core and writes
+``comparison_null.csv`` beside itself; with names of designs, only their rows are computed again.
 """
 
 from argparse import ArgumentParser
@@ -42,7 +42,8 @@ class Design:
     held : int
         How many of the largest sizes are held out.
     noise, shared : float
-        Standard deviation of the log error of each row, and of the one that all tokens of a size and number of experts share.
+        Standard deviation of the log error of each row, and of the one that the rows of a `run` share: one size and
+        number of experts, after all numbers of tokens.
     """
 
     laws: tuple[str, str]

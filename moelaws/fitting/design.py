@@ -1,11 +1,12 @@
 r"""What to run next: runs laid out for a budget, and those of them that tell most about a question.
 
-What one more run would tell is computed from the Gauss-Newton covariance of a fit, which is that of its bootstrap where errors
-are independent and the law is nearly linear in its coefficients over their own intervals. A run whose log error has the
-standard deviation :math:`\sigma` and whose prediction changes with the coefficients by :math:`g` turns the covariance
-:math:`V` into :math:`V - V g g^T V / (\sigma^2 + g^T V g)`. Runs are picked one after another: that with the largest
-gain in the logarithm of the question's variance, once for each FLOP and once for each run, as the first way alone fills a budget
-with tiny runs (Leskovec et al. 2007); of the two sets the better is returned.
+What one more run would tell is computed from the Gauss-Newton covariance of a fit, which is that of its bootstrap where
+errors are independent and the law is nearly linear in its coefficients over their own intervals. A run whose log error
+has the standard deviation :math:`\sigma` and whose prediction changes with the coefficients by :math:`g` turns the
+covariance :math:`V` into :math:`V - V g g^T V / (\sigma^2 + g^T V g)`. Runs are picked one after another: that with
+the largest gain in the logarithm of the question's variance, once for each FLOP and once for each run, as the first way
+alone fills a budget with tiny runs (Leskovec et al. 2007); of the two sets the better is returned. How suggested runs
+do against random ones is counted in ``data/suggestions``.
 
 References
 ----------
@@ -28,7 +29,7 @@ from moelaws.fitting.shapes import EXPERTS, OUTSIDE, runs
 from moelaws.laws.base import Law
 
 RIDGE = 1e-10
-"""Information that each coefficient is given, relative to the fitted rows' own, so that what they leave open stays finite."""
+"""Information that each coefficient is given, as a share of the fitted rows' own: what they leave open stays finite."""
 
 
 def layout(
@@ -121,9 +122,8 @@ def suggest(
     Returns
     -------
     pandas.DataFrame
-        The candidates that are picked, in order and with their index, and beside their columns: `total_flops` so far and
-        `half_width` of the interval afterwards, of the parameter in its unit (a rate's reciprocal), of a prediction as a
-        share. ``attrs["half_width"]`` is that of today.
+        The candidates that are picked, in order and with their index, and beside their columns: `total_flops` so far
+        and `half_width` of the interval afterwards, as :func:`half_width` counts it.
     """
     if (parameter is None) == (point is None):
         raise InputError("A question is one parameter or one point; exactly one of them is expected.")
@@ -140,17 +140,14 @@ def suggest(
     noise = _noise(fit)
     found = [_greedy(covariance, asked, gradients, noise, cost, flops, by) for by in (cost, np.ones_like(cost))]
     picked, variances = min(found, key=lambda one: one[1][-1])
-    reach = stats.t.ppf((1 + level) / 2, degrees + np.arange(len(variances)))
-    widths = reach * np.sqrt(variances)
-    result = candidates.iloc[picked].assign(total_flops=np.cumsum(cost[picked]), half_width=widths[1:])
-    result.attrs["half_width"] = float(widths[0])
-    return result
+    widths = stats.t.ppf((1 + level) / 2, degrees + 1 + np.arange(len(picked))) * np.sqrt(variances[1:])
+    return candidates.iloc[picked].assign(total_flops=np.cumsum(cost[picked]), half_width=widths)
 
 
 def half_width(
     fit: Fit, parameter: str | None = None, point: Mapping[str, float] | None = None, level: float = 0.95
 ) -> float:
-    """Return the half-width of today's interval of a question, as :func:`suggest` counts it."""
+    """Return the half-width of today's interval of a question: a parameter's in its unit, a prediction's as a share."""
     lengths = _lengths(fit)
     covariance, degrees = _covariance(fit, lengths)
     asked = _question(fit, parameter, point) / lengths
@@ -175,7 +172,7 @@ def _covariance(fit: Fit, lengths: Floats) -> tuple[Floats, int]:
     """Return the covariance of the free coefficients times their lengths, and the degrees of freedom."""
     scaled = fit.problem.jacobian(fit.problem.free(fit.coefficients)) / lengths
     information = scaled.T @ scaled + RIDGE * np.eye(scaled.shape[1])
-    return _noise(fit) * np.linalg.inv(information), len(scaled) - scaled.shape[1]
+    return np.asarray(_noise(fit) * np.linalg.inv(information)), len(scaled) - scaled.shape[1]
 
 
 def _slopes(fit: Fit, columns: Columns) -> Floats:
@@ -185,7 +182,7 @@ def _slopes(fit: Fit, columns: Columns) -> Floats:
 
 
 def _spread(fit: Fit) -> Floats:
-    spread = np.zeros((len(fit.coefficients), len(fit.free)))
+    spread: Floats = np.zeros((len(fit.coefficients), len(fit.free)))
     for column, places in enumerate(fit.problem.slots):
         spread[list(places), column] = 1
     return spread
@@ -195,7 +192,7 @@ def _question(fit: Fit, parameter: str | None, point: Mapping[str, float] | None
     if parameter is not None:
         if parameter not in fit.free:
             raise InputError(f"Parameter '{parameter}' was not fitted; those that were are {', '.join(fit.free)}.")
-        return (np.array(fit.free) == parameter).astype(float)
+        return np.array([float(name == parameter) for name in fit.free])
     rows = pd.DataFrame({name: [value] for name, value in (point or {}).items()})
     columns = {name: numbers(rows, name, "The point") for name in fit.law.columns}
     return np.asarray(_slopes(fit, columns)[0])

@@ -33,6 +33,10 @@ SPREAD = 1.5
 """Compute of rows of one budget, largest over smallest, from which they are objected to."""
 
 
+_DESIGN = frozenset({"n_routed", "top_k", "activation_ratio", "granularity", "n_shared"})
+"""Columns that say what kind of model a run is."""
+
+
 @dataclass(frozen=True)
 class Profiles:
     """The minima of several budgets.
@@ -118,6 +122,11 @@ def profiles(
     if "n_tokens" in table:
         rows["n_tokens"] = numbers(table, "n_tokens")
     found, warnings = [], []
+    for name in sorted(_DESIGN & set(table.columns)):
+        if (table.groupby(labels)[name].nunique() > 1).any():
+            warnings.append(
+                f"Budgets join runs of different '{name}', which bends their curves; give one kind of them."
+            )
     for _, one in rows.groupby(labels):
         if one["size"].nunique() <= degree:
             warnings.append(_named(one) + f" has {one['size'].nunique()} sizes, too few for a curve, and is left out.")

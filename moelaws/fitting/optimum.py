@@ -1,7 +1,7 @@
 """What a fitted law recommends for a budget: size, tokens and experts of lowest loss.
 
 Along a budget of compute C = 6 N D only the size is free. The loss is computed on a grid in its logarithm, once over all
-sizes and once around the lowest; the parabola through the lowest point and its neighbours gives the optimum.
+sizes and once around the lowest; the parabola through the lowest point and its two neighbours gives the optimum.
 """
 
 from collections.abc import Iterator, Sequence
