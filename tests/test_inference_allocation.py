@@ -15,8 +15,10 @@ from moelaws.errors import InputError
 from moelaws.fitting import saved as artifact
 from moelaws.fitting.estimation import fit
 from moelaws.fitting.intervals import refits
-from moelaws.laws import yun2024 as law
+from moelaws.laws.yun2024 import YUN2024
+from moelaws.models.ratios import active_ratio
 from moelaws.papers.yun2024 import allocation as yun2024
+from moelaws.papers.yun2024.budget import size_at_loss
 from moelaws.papers.yun2024.cost import cheapest
 from moelaws.papers.yun2024.overtraining import budget, cheapest_at_loss, crossing, lowest_loss_at_cost, size_at_cost
 from moelaws.serving.footprint import Footprint
@@ -24,7 +26,7 @@ from moelaws.serving.steps import load_device
 
 VALUES = {"A": 420.0, "B": 2.6, "C": 7100.0, "F": 2.0, "alpha": 0.28, "beta": 1.4, "gamma": 0.36, "d": -0.004}
 VALUES |= {"E_start": 8.0, "E_max": 330.0}
-THETA = law.Yun2024().theta(VALUES)
+THETA = YUN2024.theta(VALUES)
 """Made-up coefficients; the paper prints none."""
 
 A100 = load_device("A100-40G-SXM")
@@ -79,15 +81,15 @@ def test_the_same_number_of_experts_is_the_base_itself(n_routed):
 
 
 def test_the_law_s_own_solution_of_a_loss_agrees():
-    reference, kappa = BUDGET.best(4), law.active_ratio(16)
+    reference, kappa = BUDGET.best(4), active_ratio(16)
     ours = cheapest_at_loss(BUDGET, 4, 16).chosen.n_dense
-    assert ours == pytest.approx(law.size_at_loss(THETA, reference.loss, FLOPS, 16, kappa), rel=1e-10)
+    assert ours == pytest.approx(size_at_loss(THETA, reference.loss, FLOPS, 16, kappa), rel=1e-10)
 
 
 def test_tokens_spend_the_budget():
     answer = cheapest_at_loss(BUDGET, 4, 16)
     for model in (answer.chosen, answer.optimum, answer.base):
-        active = law.active_ratio(model.n_routed) * model.n_dense
+        active = active_ratio(model.n_routed) * model.n_dense
         assert 6 * active * model.n_tokens == pytest.approx(FLOPS)
     assert answer.chosen.tokens_per_parameter > 10 * answer.optimum.tokens_per_parameter
 
@@ -187,10 +189,10 @@ def test_the_command_bounds_cost_and_knows_other_servers(coefficients):
 def saved(folder, noise, draws, values=VALUES, free=("A", "C")):
     """Save a fit of few of the ten coefficients to made-up runs of the law."""
     axes = np.geomspace(1e8, 1e9, 3), np.geomspace(2e9, 2e10, 3), [1.0, 4.0, 8.0, 32.0]
-    rows = pd.DataFrame(dict(zip(law.Yun2024.columns, (x.ravel() for x in np.meshgrid(*axes)), strict=True)))
+    rows = pd.DataFrame(dict(zip(YUN2024.columns, (x.ravel() for x in np.meshgrid(*axes)), strict=True)))
     scatter = np.random.default_rng(0).normal(size=len(rows))
-    rows["loss"] = law.Yun2024().predict(law.Yun2024().theta(values), rows) * np.exp(noise * scatter)
-    fitted = fit(law.Yun2024(), rows, hold={name: values[name] for name in values if name not in free})
+    rows["loss"] = YUN2024.predict(YUN2024.theta(values), rows) * np.exp(noise * scatter)
+    fitted = fit(YUN2024, rows, hold={name: values[name] for name in values if name not in free})
     artifact.save(fitted, folder, refits(fitted, draws=draws) if draws else None)
     return folder
 

@@ -8,7 +8,7 @@ from moelaws.laws.abnar2025 import PUBLISHED as ABNAR
 from moelaws.laws.dense import BESIROGLU
 from moelaws.laws.krajewski2024 import PUBLISHED as KRAJEWSKI
 from moelaws.laws.ludziejewski2025 import PUBLISHED as LUDZIEJEWSKI
-from moelaws.laws.tian2025 import granularity
+from moelaws.models.ratios import granularity
 
 FINE, JOINT, PLAIN, SPARSE = (LAWS[f] for f in ("krajewski2024", "ludziejewski2025", "wang2024", "abnar2025"))
 

@@ -15,7 +15,10 @@ from moelaws.fitting.estimation import fit
 from moelaws.laws import power
 from moelaws.laws import tian2025 as paper
 from moelaws.laws.power import PowerLaw
+from moelaws.laws.saturation import saturated
 from moelaws.ledger.claims import Ledger
+from moelaws.models import ratios as layer
+from moelaws.papers.tian2025 import settings as choices
 
 LAW = paper.Tian2025()
 THETA = LAW.theta(paper.PUBLISHED)
@@ -36,6 +39,10 @@ def leverage(activation_ratio, granularity, flops, law=LAW, theta=THETA):
     return float(law.predict(theta, rows)[0])
 
 
+def saturated_ratio(ratio, start=paper.PUBLISHED["A_start"], end=np.inf):
+    return saturated(1 + ratio, start, end)
+
+
 def error(law, rows, theta=THETA):
     return float(np.sqrt(np.mean((law.predict(theta, rows) - rows.leverage) ** 2)))
 
@@ -46,10 +53,10 @@ def test_coefficients_are_the_printed_ones():
         for key, rows in COEFFICIENTS[COEFFICIENTS.quantity != "loss"].groupby(["quantity", "family"])
     }
     laws = {
-        "learning_rate": paper.LEARNING_RATE,
-        "batch": paper.BATCH,
-        "flops_per_token": paper.FLOPS_PER_TOKEN,
-        "n_tokens": paper.N_TOKENS,
+        "learning_rate": choices.LEARNING_RATE,
+        "batch": choices.BATCH,
+        "flops_per_token": choices.FLOPS_PER_TOKEN,
+        "n_tokens": choices.N_TOKENS,
     }
     published = {
         (quantity, family): {"coefficient": law.coefficient, "exponent": law.exponent}
@@ -94,7 +101,7 @@ def test_error_on_the_points_of_figure_8():
 
 @pytest.mark.parametrize(("convention", "expected"), [("routed", 0.069), ("with shared", 0.118), ("mixed", 0.132)])
 def test_the_activation_ratio_of_the_law_counts_routed_experts(convention, expected):
-    ratio = paper.activation_ratio(FIGURE_8.n_routed, FIGURE_8.top_k, FIGURE_8.n_shared, convention)
+    ratio = layer.activation_ratio(FIGURE_8.n_routed, FIGURE_8.top_k, FIGURE_8.n_shared, convention)
     predicted = LAW.predict(THETA, FIGURE_8.assign(activation_ratio=ratio))
     assert np.sqrt(np.mean(np.log(predicted / FIGURE_8.leverage) ** 2)) == pytest.approx(expected, abs=5e-4)
 
@@ -121,17 +128,17 @@ def test_the_printed_upper_bound_changes_nothing():
 @quick
 @given(st.floats(1e-6, 100), st.floats(1e-5, 0.5), st.floats(0.6, 1e6))
 def test_saturation_stays_between_its_bounds_and_grows(ratio, start, end):
-    now, more = paper.saturated_ratio([ratio, 1.1 * ratio + 1e-6], start, end)
+    now, more = saturated_ratio(ratio, start, end), saturated_ratio(1.1 * ratio + 1e-6, start, end)
     assert start * (1 - 1e-9) <= now < more <= end * (1 + 1e-9)
-    assert paper.saturated_ratio(0, start, end) == pytest.approx(start)
-    assert paper.saturated_ratio(1e15, start, end) == pytest.approx(end, rel=1e-6)
+    assert saturated_ratio(0, start, end) == pytest.approx(start)
+    assert saturated_ratio(1e15, start, end) == pytest.approx(end, rel=1e-6)
 
 
 @quick
 @given(ratios, grains, st.floats(20, 26).map(lambda power: 10**power))
 def test_fewer_active_experts_and_more_compute_give_more_leverage(ratio, grain, flops):
     now = leverage(ratio, grain, flops)
-    if paper.saturated_ratio(ratio) < 1:
+    if saturated_ratio(ratio) < 1:
         assert leverage(ratio, grain, 2 * flops) > now
     exponent = 1.23 - 0.0761 * np.log10(flops) + 0.0167 * np.log2(grain) ** 2 - 0.117 * np.log2(grain)
     assert (leverage(0.9 * ratio, grain, flops) > now) == (exponent < 0)
@@ -142,7 +149,7 @@ def test_fewer_active_experts_and_more_compute_give_more_leverage(ratio, grain, 
 def test_the_best_granularity_is_best(ratio, flops, factor):
     best = float(paper.optimal_granularity(paper.PUBLISHED["gamma"], paper.PUBLISHED["beta"]))
     assert best == pytest.approx(11.3, abs=0.05)
-    if paper.saturated_ratio(ratio) < 0.99:
+    if saturated_ratio(ratio) < 0.99:
         assert leverage(ratio, best, flops) > leverage(ratio, factor * best, flops)
 
 
@@ -179,10 +186,10 @@ def test_gradient_of_other_bases_is_the_central_difference(base_g, base_c, seed)
 @given(ratios, grains, computes)
 def test_one_factor_laws_are_slices_of_the_joint_law(ratio, grain, flops):
     p, x = paper.PUBLISHED, np.log2(grain)
-    log_a = float(np.log(paper.saturated_ratio(ratio)))
+    log_a = float(np.log(saturated_ratio(ratio)))
     at_compute = p["a"] + p["d"] * np.log10(flops)
     expected = pytest.approx(leverage(ratio, grain, flops), rel=1e-9)
-    activation, by_grain, by_flops = paper.ActivationLaw(), paper.GranularityLaw(), paper.ComputeLaw()
+    activation, by_grain, by_flops = paper.TIAN2025_ACTIVATION, paper.TIAN2025_GRANULARITY, paper.TIAN2025_COMPUTE
     theta = activation.theta(p | {"a_A": at_compute + p["gamma"] * x**2 + p["beta"] * x})
     assert activation.predict(theta, {"activation_ratio": [ratio]})[0] == expected
     theta = by_grain.theta({"a_G": at_compute * log_a, "b_G": p["gamma"] * log_a, "bc_G": p["beta"] * log_a})
@@ -196,7 +203,7 @@ def test_granularity_of_figure_8b():
     """One parabola for all computes has its centre where the joint law puts it."""
     rows = FIGURE_8[FIGURE_8.figure == "8b"]
     centred = rows.assign(leverage=rows.leverage / rows.groupby("flops").leverage.transform(lambda x: x.prod() ** 0.2))
-    values = fit(paper.GranularityLaw(), centred).values
+    values = fit(paper.TIAN2025_GRANULARITY, centred).values
     assert values["bc_G"] / values["b_G"] == pytest.approx(-7.02, abs=5e-3)
     assert paper.PUBLISHED["beta"] / paper.PUBLISHED["gamma"] == pytest.approx(-7.01, abs=5e-3)
 
@@ -215,23 +222,23 @@ PERCENT = {"routed": [6.25, 3.125, 9.375], "mixed": [7.8125, 4.6875, 10.9375], "
 
 @pytest.mark.parametrize("convention", PERCENT)
 def test_activation_ratios_of_the_search(convention):
-    found = 100 * paper.activation_ratio(64, [4, 2, 6], 1, convention)
+    found = 100 * layer.activation_ratio(64, [4, 2, 6], 1, convention)
     assert found == pytest.approx(PERCENT[convention], abs=5e-3)
 
 
 @quick
 @given(st.integers(1, 512).flatmap(lambda n: st.tuples(st.just(n), st.integers(1, n))), st.integers(0, 16))
 def test_activation_ratios_are_ordered(pair, n_shared):
-    found = [float(paper.activation_ratio(*pair, n_shared, name)) for name in ("routed", "with shared", "mixed")]
+    found = [float(layer.activation_ratio(*pair, n_shared, name)) for name in ("routed", "with shared", "mixed")]
     assert 0 < found[0] <= found[1] <= found[2]
     assert found[1] <= 1
     assert (n_shared > 0) or found[0] == found[1] == found[2]
 
 
 def test_granularity_of_the_other_definition():
-    assert paper.granularity(1024, 128) == 16
-    assert paper.granularity(1024, 128, factor=4) == 32
-    assert paper.sharing_ratio([11, 12], [1, 0]).tolist() == [1 / 12, 0]
+    assert layer.granularity(1024, 128) == 16
+    assert layer.granularity(1024, 128, factor=4) == 32
+    assert layer.sharing_ratio([11, 12], [1, 0]).tolist() == [1 / 12, 0]
 
 
 @quick
@@ -264,15 +271,15 @@ def test_a_family_has_no_leverage_over_itself():
 @quick
 @given(computes)
 def test_work_times_tokens_is_compute_to_the_printed_digits(family, flops):
-    product_ = paper.FLOPS_PER_TOKEN[family](flops) * paper.N_TOKENS[family](flops)
+    product_ = choices.FLOPS_PER_TOKEN[family](flops) * choices.N_TOKENS[family](flops)
     assert product_ == pytest.approx(flops, rel=8e-4)
 
 
 def test_settings_of_later_models_invert_to_one_compute():
     """Batch laws are in tokens: learning rate and batch of three models then point to one compute each."""
     later = data.load("tian2025/ling2")
-    by_rate = paper.LEARNING_RATE["moe"].inverse(later.learning_rate)
-    by_batch = paper.BATCH["moe"].inverse(4096 * later.batch)
+    by_rate = choices.LEARNING_RATE["moe"].inverse(later.learning_rate)
+    by_batch = choices.BATCH["moe"].inverse(4096 * later.batch)
     assert by_rate == pytest.approx([1.36e23, 7.11e23, 6.51e24], rel=4e-3)
     assert by_batch == pytest.approx([1.23e23, 7.16e23, 6.02e24], rel=4e-3)
 
@@ -288,11 +295,11 @@ def test_readings_bring_their_errors_into_the_ledger():
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (lambda: paper.activation_ratio(64, 65), "top_k is greater than n_routed"),
-        (lambda: paper.activation_ratio(64, 0), "Parameter top_k has the value 0; a positive number is expected"),
-        (lambda: paper.activation_ratio(64, 2, -1), "n_shared holds a negative or infinite number; a count of experts"),
-        (lambda: paper.activation_ratio(64, 2, 1, "all"), "'all'; one of routed, with shared, mixed is expected"),
-        (lambda: paper.granularity(64, 0), "Parameter d_expert has the value 0"),
+        (lambda: layer.activation_ratio(64, 65), "top_k is greater than n_routed"),
+        (lambda: layer.activation_ratio(64, 0), "Parameter top_k has the value 0; a positive number is expected"),
+        (lambda: layer.activation_ratio(64, 2, -1), "n_shared holds a negative or infinite number; a count of experts"),
+        (lambda: layer.activation_ratio(64, 2, 1, "all"), "'all'; one of routed, with shared, mixed is expected"),
+        (lambda: layer.granularity(64, 0), "Parameter d_expert has the value 0"),
         (lambda: paper.optimal_granularity(-0.01, 0.1), "Parameter gamma has the value -0.01; a positive number"),
         (lambda: paper.Tian2025(granularity_base=1), "Parameter granularity_base has the value 1; a number greater"),
         (lambda: paper.Tian2025(flops_base=np.inf), "Parameter flops_base has the value inf"),

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from moelaws import data
 from moelaws.errors import InputError
-from moelaws.laws import minima
 from moelaws.models.architecture import Architecture
 from moelaws.models.attention import GroupedAttention
 from moelaws.papers.wan2026 import law as paper
+from moelaws.papers.wan2026 import minima
 
 SCALES = data.load("wan2026/scales")
 ROWS = data.load("wan2026/architectures").merge(SCALES, on="flops")
@@ -191,7 +191,7 @@ positives = st.floats(1e-3, 1e3)
 @quick
 @given(positives, positives, positives)
 def test_forms_have_their_minimum_where_they_say(a, b, c):
-    for form in (minima.BetweenPoles(a, b, c), minima.PoleAndLine(a, b, c), minima.Parabola(a, b, c)):
+    for form in (minima.BetweenPoles(a, b, c), minima.PoleAndLine(a, b, c)):
         x = form.minimum
         sides = [
             abs(end - x) for end in (getattr(form, "low", getattr(form, "pole", 0)), getattr(form, "high", np.inf))
@@ -203,7 +203,7 @@ def test_forms_have_their_minimum_where_they_say(a, b, c):
 @quick
 @given(positives, positives, positives, st.floats(1e-4, 0.5))
 def test_bands_end_where_the_loss_has_risen_by_the_share(a, b, c, share):
-    for form in (minima.PoleAndLine(a, b, c), minima.Parabola(a, b, c)):
+    for form in (minima.PoleAndLine(a, b, c),):
         low, high = form.band(share)
         assert low < form.minimum < high
         assert form([low, high]) == pytest.approx((1 + share) * form(form.minimum), rel=1e-5)

@@ -9,20 +9,14 @@ from hypothesis import strategies as st
 from moelaws import data
 from moelaws.errors import InputError
 from moelaws.fitting.estimation import fit
-from moelaws.laws.clark2022 import PUBLISHED, Clark2022, saturated
+from moelaws.laws.clark2022 import CLARK2022, PUBLISHED
 from moelaws.laws.dense import BESIROGLU, Dense
-from moelaws.laws.yun2024 import (
-    Yun2024,
-    Yun2024Data,
-    active_ratio,
-    flops_at_loss,
-    loss_at,
-    optimum,
-    size_at_loss,
-    total_ratio,
-)
+from moelaws.laws.saturation import saturated
+from moelaws.laws.yun2024 import YUN2024, YUN2024_DATA
+from moelaws.models.ratios import active_ratio, total_ratio
+from moelaws.papers.yun2024.budget import flops_at_loss, loss_at, optimum, size_at_loss
 
-LAW = Yun2024()
+LAW = YUN2024
 TRUE = {"A": 300.0, "B": 0.8, "C": 4000.0, "F": 1.2, "alpha": 0.3, "beta": 0.6, "gamma": 0.36, "d": -0.002}
 TRUE |= {"E_start": 2.5, "E_max": 150.0}
 THETA = LAW.theta(TRUE)
@@ -67,7 +61,7 @@ def test_without_additive_terms_it_is_clarks_law_without_the_power_of_experts(ro
     ends = {name: published[name] for name in ("E_start", "E_max")}
     level = {"A": 10 ** published["d"], "alpha": -published["a"], "d": published["c"] / np.log(10)}
     theta = changed(**level, **ends, B=0.0, C=0.0, F=0.0)
-    clark = Clark2022()
+    clark = CLARK2022
     without = clark.predict(clark.theta({**published, "b": 0.0}), rows)
     assert LAW.predict(theta, rows) == pytest.approx(without, rel=1e-12)
     power = saturated(rows.n_routed.to_numpy(), start=ends["E_start"], end=ends["E_max"]) ** published["b"]
@@ -77,7 +71,7 @@ def test_without_additive_terms_it_is_clarks_law_without_the_power_of_experts(ro
 def test_clarks_law_is_no_special_case():
     """The bracket adds what Clark multiplies: no coefficients give it at three sizes and five numbers of experts."""
     rows = pd.DataFrame([(n, 1e30, e) for n in (1e7, 1e8, 1e9) for e in (1, 2, 8, 64, 512)], columns=LAW.columns)
-    clark = Clark2022()
+    clark = CLARK2022
     rows["loss"] = clark.predict(clark.theta(PUBLISHED["S-Base"]), rows.assign(n_active=rows.n_dense))
     result = fit(LAW, rows, hold={"C": 0.0, "gamma": 0.3})
     assert np.abs(result.errors()).max() > 1e-4
@@ -115,7 +109,7 @@ def test_recovery(hold):
 
 
 def test_interaction_of_data_and_experts():
-    law, values = Yun2024Data(), {**TRUE, "zeta": 0.02}
+    law, values = YUN2024_DATA, {**TRUE, "zeta": 0.02}
     rows = runs(values=values, law=law)
     assert law.predict(law.theta({**TRUE, "zeta": 0.0}), rows) == pytest.approx(LAW.predict(THETA, rows), rel=1e-14)
     result = fit(law, rows)

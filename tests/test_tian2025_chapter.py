@@ -9,14 +9,15 @@ import pytest
 from moelaws import data
 from moelaws.laws import tian2025
 from moelaws.laws.power import PowerLaw
+from moelaws.papers.tian2025 import settings
 
 CELLS = nbformat.read(data.ROOT / "chapters/02-tian2025.ipynb", as_version=4).cells
 SHOWN = ("last_digits = ", "power_laws = ")
 POWER_LAWS = {
-    "learning_rate": tian2025.LEARNING_RATE,
-    "batch": tian2025.BATCH,
-    "flops_per_token": tian2025.FLOPS_PER_TOKEN,
-    "n_tokens": tian2025.N_TOKENS,
+    "learning_rate": settings.LEARNING_RATE,
+    "batch": settings.BATCH,
+    "flops_per_token": settings.FLOPS_PER_TOKEN,
+    "n_tokens": settings.N_TOKENS,
 }
 COEFFICIENTS = [
     row

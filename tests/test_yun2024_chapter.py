@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from moelaws import data
-from moelaws.laws.yun2024 import Yun2024
+from moelaws.laws.yun2024 import YUN2024
 from moelaws.papers.yun2024 import statements as stated
 
 CELLS = nbformat.read(data.ROOT / "chapters/01-yun2024.ipynb", as_version=4).cells
-NAMES = [parameter.name for parameter in Yun2024().parameters]
+NAMES = [parameter.name for parameter in YUN2024.parameters]
 FEASIBLE = data.load("yun2024/feasible").query("flops_of == 'active'")
 CONDITIONS, LAYERS = "conditions = pd.DataFrame(", "def stacks(row)"
 

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from moelaws import data
-from moelaws.laws.yun2024 import Yun2024, active_ratio, loss_at, optimum
+from moelaws.laws.yun2024 import YUN2024
+from moelaws.models.ratios import active_ratio
+from moelaws.papers.yun2024.budget import loss_at, optimum
 from moelaws.papers.yun2024.statements import (
     CONVENTIONS,
     EXPERTS,
@@ -20,7 +22,7 @@ from moelaws.papers.yun2024.statements import (
     residuals,
 )
 
-NAMES = [parameter.name for parameter in Yun2024().parameters]
+NAMES = [parameter.name for parameter in YUN2024.parameters]
 FEASIBLE = data.load("yun2024/feasible")
 SEARCH = data.load("yun2024/search")
 ORDERS = np.array([np.isinf(one.high) for one in STATEMENTS])

@@ -12,7 +12,7 @@ from joblib import Parallel, delayed
 from scipy.optimize import Bounds, differential_evolution, minimize
 
 from moelaws.checks import Floats
-from moelaws.laws.yun2024 import Yun2024
+from moelaws.laws.yun2024 import YUN2024
 from moelaws.papers.yun2024.statements import CONVENTIONS, LOW, STATEMENTS, Convention, predict, residuals
 
 HERE = Path(__file__).parent
@@ -34,7 +34,7 @@ FAR = 1e3  # the residual of coefficients without an optimum
 TOLERANCES = 2.0  # at one tolerance the set is all but empty
 ROOM = np.where(np.isinf([statement.high for statement in STATEMENTS]), 0, TOLERANCES)  # orders hold strictly
 COMPATIBLE = (Convention("active", "active"), Convention("total", "total"))
-NAMES = [parameter.name for parameter in Yun2024().parameters]
+NAMES = [parameter.name for parameter in YUN2024.parameters]
 
 
 def coefficients(unit: Floats) -> Floats:

@@ -67,7 +67,7 @@ def allocate_command(
     if foreign := [option for option in _OF_FITS if option in given and option != "experts"]:
         raise InputError(f"Option --{_OF_FITS[foreign[0]]} belongs to --fit, not to --law.")
     plan: Plan | ServingPlan
-    if name == yun2024.LAW.name:
+    if name == yun2024.YUN2024.name:
         for option in ("coefficients", "base", "experts"):
             if option not in given:
                 raise InputError(f"Option --{option} is missing; {_NEEDED[option]} is expected with --law {name}.")

@@ -1,8 +1,7 @@
 """Fit a law to a table, and say how far the result can be trusted.
 
-A fit starts from a screen of all combinations of shape parameters. The best start in each valley is
-polished to tight tolerance with the law's own gradient, and a second optimiser has to find the same
-optimum.
+A fit starts from a grid of all combinations of shape parameters. SciPy's least squares runs from the best start in
+each valley with the law's own gradient, and other optimisers from other starts may find nothing lower.
 What is minimised is described in :mod:`moelaws.fitting.objective`, how in :mod:`moelaws.fitting.optimise`, and what
 there is to object to in :mod:`moelaws.fitting.diagnosis`.
 """
@@ -23,7 +22,7 @@ from moelaws.fitting.objective import RELATIVE_SQUARES as RELATIVE_SQUARES
 from moelaws.fitting.objective import Loss as Loss
 from moelaws.fitting.objective import Problem as Problem
 from moelaws.fitting.objective import huber as huber
-from moelaws.fitting.optimise import polish, screen, second_opinion
+from moelaws.fitting.optimise import initial_grid, least_squares, minimise, second_opinion
 from moelaws.laws.base import Law
 
 if TYPE_CHECKING:
@@ -43,14 +42,17 @@ class Fit:
     coefficients : numpy.ndarray
         One for each parameter, as they stand in the law.
     starts : pandas.DataFrame
-        The polished starts: objective after the screen and after polishing, and coefficients; of a
-        large table, on a sample of its rows.
+        The starts: objective there and where the search from it ended, whether that converged, and
+        coefficients; of a large table, on a sample of its rows.
+    converged : bool
+        Whether the search that ended lowest stopped because nothing was left to gain.
     """
 
     problem: Problem
     table: pd.DataFrame
     coefficients: Floats
     starts: pd.DataFrame
+    converged: bool = True
 
     @property
     def law(self) -> Law:
@@ -98,18 +100,16 @@ class Fit:
 
     @cached_property
     def disagreement(self) -> float:
-        """How much lower, relative to the objective, a second optimiser gets, or how much higher it stays.
+        """How much lower, relative to the objective, anything gets that does not start where the fit did.
 
-        It starts where the polish did that got lowest, or ten times too high where the optimum is
-        solved for. A large table is checked on a sample of its rows.
+        :func:`moelaws.fitting.optimise.second_opinion` says what is tried. A large table is checked on a sample of its
+        rows.
         """
-        problem, best = self.problem.thinned(), self.problem.free(self.coefficients)
-        if problem is not self.problem:
-            best = polish(problem, best)
-        start = self.starts[list(self.free)].to_numpy(dtype=float)[self.starts.polished.argmin()]
-        if problem.is_linear:  # its only start is the optimum itself
-            start = 10 * problem.scale(best)
-        return abs(second_opinion(problem, start, best) - problem.objective(best)) / problem.unit(best)
+        ordered, best = self.problem.ordered(), self.problem.free(self.coefficients)
+        problem = ordered.thinned()
+        if problem is not ordered:
+            best = minimise(problem, best).free
+        return max(problem.objective(best) - second_opinion(problem, best), 0.0) / problem.unit(best)
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:
@@ -122,12 +122,20 @@ class Fit:
 
     @property
     def status(self) -> str:
-        """One phrase: converged, at a bound, starts disagree, or not identified."""
-        if self.not_identified:
-            return f"not identified: {', '.join(self.not_identified)}"
+        """What there is to say: converged, or one or more of not converged, starts disagree, not identified, at a bound.
+
+        Where parameters can move together without a trace, the optimum is one of many, and which of them
+        is found can hang on the last digit of the data. Names, and bounds, are then said only where the optimum is solved for.
+        """
+        said = [] if self.converged else ["not converged"]
         if self.disagreement > diagnosis.AGREEMENT:
-            return "starts disagree"
-        return f"at a bound: {', '.join(self.at_bound)}" if self.at_bound else "converged"
+            said.append("starts disagree")
+        named = self.problem.is_linear or not self.not_identified
+        if self.not_identified:
+            said.append(f"not identified: {', '.join(self.not_identified)}" if named else "not identified")
+        if named and self.at_bound:
+            said.append(f"at a bound: {', '.join(self.at_bound)}")
+        return "; ".join(said) or "converged"
 
     @property
     def parameters(self) -> "lmfit.Parameters":
@@ -210,18 +218,19 @@ def fit(
     {'E': 1.8172, 'A': 482.01, 'B': 2085.43, 'alpha': 0.3478, 'beta': 0.3658}
     """
     table, problem = pose(law, table, loss, hold or {}, tie or {})
-    sample = problem.thinned()
-    candidates, objectives = screen(sample)
-    rows = []
-    for start, screened in zip(candidates[:starts], objectives[:starts], strict=True):
-        polished = polish(sample, start)
-        rows.append((screened, sample.objective(polished), polished, start))
-    best = min(rows, key=lambda row: row[1])[2]
-    if sample is not problem:
-        best = polish(problem, best)
+    ordered = problem.ordered()
+    sample = ordered.thinned()
+    candidates, objectives = initial_grid(sample)
+    ends = [least_squares(sample, start) for start in candidates[:starts]]
     names = [law.parameters[places[0]].name for places in problem.slots]
-    kept = [{"screened": row[0], "polished": row[1], **dict(zip(names, row[3], strict=True))} for row in rows]
-    return Fit(problem, table, problem.theta(best), pd.DataFrame(kept))
+    kept = pd.DataFrame(candidates[:starts], columns=names)
+    kept.insert(0, "screened", objectives[:starts])
+    kept.insert(1, "polished", [sample.objective(end.free) for end in ends])
+    kept.insert(2, "converged", [end.converged for end in ends])
+    best = ends[kept.polished.argmin()]
+    if sample is not ordered:
+        best = minimise(ordered, best.free)
+    return Fit(problem, table, problem.theta(best.free), kept, best.converged)
 
 
 def pose(

@@ -5,7 +5,7 @@ checkpoints of one run, move together. The bootstrap draws whole groups of rows,
 to trust there.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,8 @@ from moelaws.checks import Floats
 from moelaws.errors import InputError
 from moelaws.fitting.estimation import Fit
 from moelaws.fitting.objective import Problem
-from moelaws.fitting.optimise import polish
+from moelaws.fitting.optimise import minimise
+from moelaws.fitting.resampling import refit
 
 Intervals = dict[str, tuple[float, float]]
 
@@ -95,7 +96,7 @@ def _end(problem: Problem, best: Floats, place: int, side: int, error: float, li
         held = problem.hold(place, value)
         if value not in known:
             nearest = min(known, key=lambda other: abs(other - value))
-            known[value] = polish(held, known[nearest], tolerance=1e-12)
+            known[value] = minimise(held, known[nearest], tolerance=1e-12).free
         return held.objective(known[value]) - limit
 
     near, step = best[place], side * 2 * error
@@ -119,15 +120,29 @@ class Refits:
     ----------
     fit : Fit
         The fit to all rows.
-    coefficients : numpy.ndarray, shape (draws, free parameters)
+    coefficients : numpy.ndarray, shape (draws that converged, free parameters)
         Those of each draw, as they stand in the law.
     groups : int
         How many groups each draw was made of.
+    alone, failed : tuple of int
+        Numbers of the draws that did not converge together with the others and were fitted by themselves, and of
+        those that did not converge then either and are left out.
     """
 
     fit: Fit
     coefficients: Floats
     groups: int
+    alone: tuple[int, ...] = ()
+    failed: tuple[int, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What there is to object to, one sentence each; empty if nothing is."""
+        if not self.failed:
+            return ()
+        draws, named = len(self.coefficients) + len(self.failed), ", ".join(map(str, self.failed[:10]))
+        more = "" if len(self.failed) <= 10 else f" and {len(self.failed) - 10} more"
+        return (f"{len(self.failed)} of {draws} refits did not converge and are left out: draws {named}{more}.",)
 
     def interval(self, values: Floats, level: float = 0.95) -> Floats:
         """Return the interval of anything that was computed from the coefficients of each draw.
@@ -185,13 +200,13 @@ def refits(fit: Fit, by: str | None = None, draws: int = 1000, seed: int = 0, pr
     Refits
         :meth:`Refits.ranges` makes intervals of them, :func:`moelaws.fitting.prediction.predict` predictions.
     """
-    problem, best = fit.problem, fit.problem.free(fit.coefficients)
-
-    def coefficients(drawn: pd.DataFrame) -> Floats:
-        return polish(problem.rows(drawn.index.to_numpy()), best, tolerance=1e-10)
-
-    found = bootstrap(coefficients, fit.table.reset_index(drop=True), by, draws, seed, progress)
-    return Refits(fit, found, len(fit.table) if by is None else fit.table[by].nunique(dropna=False))
+    groups = _groups(fit.table, by)
+    count = groups.max() + 1
+    counts = (np.bincount(chosen, minlength=count)[groups] for chosen in _chosen(count, draws, seed))
+    best = fit.problem.free(fit.coefficients)
+    coefficients, alone, failed = refit(fit.problem, best, counts, draws, progress)
+    numbers = (tuple(np.flatnonzero(which).tolist()) for which in (alone, failed))
+    return Refits(fit, coefficients[~failed], int(count), *numbers)
 
 
 def _named(fit: Fit, ends: Floats) -> Intervals:
@@ -244,27 +259,35 @@ def bootstrap(
     InputError
         If `by` is no column, or there are fewer than two groups.
     """
-    if by is not None and by not in table.columns:
-        raise InputError(f"Parameter by is '{by}'; a column of the table is expected: {', '.join(table.columns)}.")
-    groups = np.arange(len(table)) if by is None else pd.factorize(table[by], sort=True, use_na_sentinel=False)[0]
-    count = groups.max() + 1
-    if count < 2:
-        of = "The table has one row" if by is None else f"Column '{by}' has one value"
-        raise InputError(f"{of}; at least two groups are expected.")
-    members = np.argsort(groups, kind="stable")
-    sizes = np.bincount(groups)
+    groups = _groups(table, by)
+    members, sizes = np.argsort(groups, kind="stable"), np.bincount(groups)
     starts = np.cumsum(sizes) - sizes
-    rng = np.random.default_rng(seed)
 
-    def drawn() -> NDArray[np.integer[Any]]:
-        chosen = rng.integers(count, size=count)
+    def rows(chosen: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
         within = np.arange(sizes[chosen].sum()) - np.repeat(np.cumsum(sizes[chosen]) - sizes[chosen], sizes[chosen])
         return np.asarray(members[np.repeat(starts[chosen], sizes[chosen]) + within])
 
     # Drawn one at a time: all draws of a large table would not fit into memory.
-    tasks = (joblib.delayed(_apply)(statistic, table, drawn()) for _ in range(draws))
+    tasks = (joblib.delayed(_apply)(statistic, table, rows(chosen)) for chosen in _chosen(len(sizes), draws, seed))
     results = joblib.Parallel(return_as="generator")(tasks)
     return np.array(list(tqdm(results, total=draws, delay=2, disable=not progress, unit="fit")))
+
+
+def _groups(table: pd.DataFrame, by: str | None) -> NDArray[np.integer[Any]]:
+    """Return the number of each row's group, in the order of the column's values."""
+    if by is not None and by not in table.columns:
+        raise InputError(f"Parameter by is '{by}'; a column of the table is expected: {', '.join(table.columns)}.")
+    groups = np.arange(len(table)) if by is None else pd.factorize(table[by], sort=True, use_na_sentinel=False)[0]
+    if groups.max() < 1:
+        of = "The table has one row" if by is None else f"Column '{by}' has one value"
+        raise InputError(f"{of}; at least two groups are expected.")
+    return np.asarray(groups)
+
+
+def _chosen(count: int, draws: int, seed: int) -> Iterator[NDArray[np.integer[Any]]]:
+    """Yield the numbers of the groups of each draw."""
+    rng = np.random.default_rng(seed)
+    return (rng.integers(count, size=count) for _ in range(draws))
 
 
 def _apply(statistic: Callable[[pd.DataFrame], Floats], table: pd.DataFrame, rows: NDArray[np.integer[Any]]) -> Floats:
@@ -292,13 +315,17 @@ def left_out(fit: Fit, by: str | None = None) -> Floats:
     numpy.ndarray, shape (rows,)
         Predictions, in the order of the fitted rows.
     """
-    groups = np.arange(len(fit.table)) if by is None else fit.table[by].to_numpy()
-    problem, best = fit.problem, fit.problem.free(fit.coefficients)
+    problem, best, groups = fit.problem, fit.problem.free(fit.coefficients), _groups(fit.table, by)
+    count = groups.max() + 1
+    kept = ((groups != group).astype(int) for group in range(count))
+    coefficients, _, failed = refit(problem, best, kept, count)
+    if failed.any():
+        rows = ", ".join(str(row + 1) for row in np.flatnonzero(failed[groups]))
+        raise InputError(f"Fits without these rows do not converge: {rows}; fewer parameters or more rows are expected.")
     predicted = np.empty(len(fit.table))
-    for group in np.unique(groups):
-        out = groups == group
-        free = polish(problem.rows(np.flatnonzero(~out)), best)
-        predicted[out] = fit.law.predict(problem.theta(free), problem.rows(np.flatnonzero(out)).columns)
+    for group, free in enumerate(coefficients):
+        out = np.flatnonzero(groups == group)
+        predicted[out] = fit.law.predict(problem.theta(free), problem.rows(out).columns)
     return predicted
 
 

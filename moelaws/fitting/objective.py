@@ -41,6 +41,12 @@ class Loss:
             return np.asarray(np.log(np.maximum(predicted, 1e-300)) - np.log(observed))
         return (predicted - observed) / self.weight(observed)
 
+    def observed(self, predicted: Floats, errors: Floats) -> Floats:
+        """Return the response that has an error, the inverse of :meth:`errors`."""
+        if self.space == "log":
+            return np.asarray(predicted * np.exp(-errors))
+        return predicted - errors if self.space == "linear" else predicted / np.maximum(1 + errors, 1e-300)
+
     def weight(self, observed: Floats) -> Floats:
         """Return what a small difference is divided by to become an error."""
         return np.ones_like(observed) if self.space == "linear" else observed
@@ -102,7 +108,7 @@ class Problem:
     slots: tuple[tuple[int, ...], ...]
 
     @cached_property
-    def _spread(self) -> Floats:
+    def spread(self) -> Floats:
         """Which coefficient follows which free one, as a matrix of zeros and ones."""
         spread = np.zeros((len(self.base), len(self.slots)))
         for column, places in enumerate(self.slots):
@@ -110,8 +116,8 @@ class Problem:
         return spread
 
     def theta(self, free: Floats) -> Floats:
-        """Put free coefficients into their places."""
-        return np.where(self._spread.any(axis=1), self._spread @ free, self.base)
+        """Put free coefficients into their places; leading axes are kept."""
+        return np.where(self.spread.any(axis=1), free @ self.spread.T, self.base)
 
     def free(self, theta: Floats) -> Floats:
         """Take the free coefficients out of all."""
@@ -125,7 +131,7 @@ class Problem:
         """Return the derivative of the errors, shape (rows, free coefficients)."""
         theta = self.theta(free)
         predicted = self.law.predict(theta, self.columns)
-        gradient = self.law.gradient(theta, self.columns) @ self._spread
+        gradient = self.law.gradient(theta, self.columns) @ self.spread
         return np.asarray(gradient * self.loss.slope(predicted, self.observed)[:, None])
 
     def objective(self, free: Floats) -> float:
@@ -135,13 +141,13 @@ class Problem:
     def bounds(self) -> tuple[Floats, Floats]:
         """Return the bounds of the free coefficients."""
         parameters = [self.law.parameters[places[0]] for places in self.slots]
-        return np.array([p.low for p in parameters]), np.array([p.high for p in parameters])
+        return np.array([p.low for p in parameters], dtype=float), np.array([p.high for p in parameters], dtype=float)
 
     @property
     def is_linear(self) -> bool:
         """Whether the errors are linear in what is free, so that the optimum is solved for exactly."""
         shapes = any(places[0] >= len(self.law.linear) for places in self.slots)
-        matching = (self.law.link == "log") == (self.loss.space == "log")
+        matching = self.law.link == ("log" if self.loss.space == "log" else "identity")
         return not shapes and matching and self.loss.delta is None
 
     def hold(self, place: int, value: float) -> "Problem":
@@ -154,6 +160,10 @@ class Problem:
         """Return the same problem on some of its rows."""
         columns = {name: np.asarray(self.columns[name])[index] for name in self.law.columns}
         return replace(self, columns=columns, observed=self.observed[index])
+
+    def ordered(self) -> "Problem":
+        """Return the problem with its rows sorted: sums depend on the order of terms in their last digit."""
+        return self.rows(np.lexsort((*(np.asarray(self.columns[name]) for name in self.law.columns), self.observed)))
 
     def thinned(self) -> "Problem":
         """Return the problem on a random sample of its rows, or itself where they are few."""

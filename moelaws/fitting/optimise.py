@@ -1,23 +1,244 @@
-"""How an optimum is found: a screen of starts, a tight polish, and a second optimiser.
+"""How an optimum is found: a grid of starts, SciPy's least squares, and a fast kernel for refits.
 
 For given shape parameters the linear coefficients are solved for exactly, so that only the shapes
-have to be searched.
+have to be searched. Every minimiser returns whether it converged.
 """
 
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import optimize
 from scipy.ndimage import minimum_filter
-from scipy.optimize import Bounds, minimize
 
 from moelaws.checks import Floats
 from moelaws.fitting.objective import Problem
+from moelaws.laws.base import Parameter
+
+EVALUATIONS = 1000
+"""Evaluations after which one run of SciPy's least squares gives up; the hardest laws here take a tenth of it."""
+
+RUNS = 10
+"""Runs, each from the end of the one before, after which a gain that goes on is called no convergence."""
+
+STEPS = 300
+"""Steps after which the fast kernel gives up."""
+
+SECOND_STARTS = 5
+"""Random starts of the second opinion: the best of many."""
+
+GAIN = 1e-10
+"""Share of the objective that counts as nothing gained."""
+
+
+class Optimum(NamedTuple):
+    """Free coefficients, and whether the minimiser stopped because nothing was left to gain."""
+
+    free: Floats
+    converged: bool
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """Coordinates that are the free coefficients themselves."""
+
+    problem: Problem
+
+    def bounds(self) -> tuple[Floats, Floats]:
+        """Return the bounds of the coordinates."""
+        return self.problem.bounds()
+
+    def of(self, free: Floats) -> Floats:
+        """Return the coordinates of free coefficients."""
+        return free
+
+    def free(self, coordinates: Floats) -> Floats:
+        """Return the free coefficients of coordinates."""
+        return coordinates
+
+    def errors(self, coordinates: Floats) -> Floats:
+        """Return each row's error."""
+        return self.problem.errors(self.free(coordinates))
+
+    def jacobian(self, coordinates: Floats) -> Floats:
+        """Return the derivative of the errors by the coordinates, shape (rows, free coefficients)."""
+        return self.problem.jacobian(coordinates)
+
+
+@dataclass(frozen=True)
+class Contributions(Coefficients):
+    """Coordinates in which a linear coefficient is what its term contributes, as a root mean square over the rows.
+
+    A coefficient at one parameter trades off with its exponent over many powers of ten; the contribution does not, so
+    that the valley of the objective is short and straight. Positive shapes are searched by their logarithms,
+    and coefficients that are tied as they are.
+    """
+
+    @cached_property
+    def linear(self) -> NDArray[np.intp]:
+        """Which free coefficients are those of one term each."""
+        (low, high), k = self.problem.bounds(), len(self.problem.law.linear)
+        single = np.array([len(places) == 1 and places[0] < k for places in self.problem.slots])
+        return np.flatnonzero(single & np.isin(low, (0, -np.inf)) & np.isposinf(high))
+
+    @cached_property
+    def logs(self) -> NDArray[np.intp]:
+        """Which free coefficients are searched by their logarithms."""
+        return np.flatnonzero(self.problem.bounds()[0] > 0)
+
+    def bounds(self) -> tuple[Floats, Floats]:
+        """Return the bounds of the coordinates."""
+        low, high = self.problem.bounds()
+        low[self.logs], high[self.logs] = np.log(low[self.logs]), np.log(high[self.logs])
+        return low, high
+
+    def of(self, free: Floats) -> Floats:
+        """Return the coordinates of free coefficients."""
+        coordinates = free.copy()
+        coordinates[self.linear] *= _root_mean_square(self._terms(free))
+        coordinates[self.logs] = np.log(free[self.logs])
+        return coordinates
+
+    def free(self, coordinates: Floats) -> Floats:
+        """Return the free coefficients of coordinates."""
+        free = coordinates.copy()
+        free[self.logs] = np.exp(coordinates[self.logs])
+        free[self.linear] /= _root_mean_square(self._terms(free))
+        return np.clip(free, *self.problem.bounds())
+
+    def jacobian(self, coordinates: Floats) -> Floats:
+        """Return the derivative of the errors by the coordinates, shape (rows, free coefficients)."""
+        problem, free, k = self.problem, self.free(coordinates), len(self.problem.law.linear)
+        matrix, terms = problem.jacobian(free), self._terms(free)
+        if problem.law.shape:
+            slopes = problem.law.slopes(problem.theta(free)[k:], problem.columns)[:, self._columns]
+            mixed = np.einsum("rk,rkm->km", terms, slopes) / np.maximum(np.sum(terms**2, axis=0), 1e-300)[:, None]
+            matrix -= matrix[:, self.linear] @ (free[self.linear, None] * (mixed @ problem.spread[k:]))
+        matrix[:, self.linear] /= _root_mean_square(terms)
+        matrix[:, self.logs] *= free[self.logs]
+        return matrix
+
+    @cached_property
+    def _columns(self) -> list[int]:
+        return [self.problem.slots[place][0] for place in self.linear]
+
+    def _terms(self, free: Floats) -> Floats:
+        shape = self.problem.theta(free)[len(self.problem.law.linear) :]
+        return np.asarray(self.problem.law.terms(shape, self.problem.columns)[:, self._columns])
+
+
+def _root_mean_square(terms: Floats) -> Floats:
+    return np.asarray(np.sqrt(np.maximum(np.mean(terms**2, axis=0), 1e-300)))
+
+
+def least_squares(problem: Problem, start: Floats, coordinates: type[Coefficients] = Contributions) -> Optimum:
+    """Minimise from a start by SciPy's trust region method; the result is never worse than the start.
+
+    The unit of each coordinate is the length of its column where a run starts: SciPy's own choice, ``x_scale="jac"``,
+    leaves out the rows beyond the bend of a Huber loss and then stops anywhere. A run that starts from the end of
+    another has to gain nothing.
+
+    Parameters
+    ----------
+    problem : Problem
+        What is minimised.
+    start : numpy.ndarray
+        Free coefficients.
+    coordinates : type
+        What is searched.
+    """
+    if not problem.slots:
+        return Optimum(start, True)
+    if problem.is_linear:
+        return _linear(problem)
+    space = coordinates(problem)
+    free = np.clip(start, *problem.bounds())
+    objective, converged = problem.objective(free), False
+    for _ in range(RUNS):
+        found, stopped = _run(space, free)
+        reached = problem.objective(found)
+        gained = objective - reached
+        if reached < objective:
+            free, objective = found, reached
+        converged = stopped and gained <= GAIN * objective
+        if converged or not gained > 0:
+            break
+    return Optimum(_onto_bounds(problem, free, objective), converged)
+
+
+@np.errstate(all="ignore")  # a trial step may leave what a float holds, and is then refused
+def _run(space: Coefficients, start: Floats) -> Optimum:
+    """Run SciPy's least squares once."""
+    low, high = space.bounds()
+    first, delta = np.clip(space.of(start), low, high), space.problem.loss.delta
+    try:
+        lengths = np.linalg.norm(space.jacobian(first), axis=0)
+        found = optimize.least_squares(
+            space.errors,
+            first,
+            space.jacobian,
+            (low, high),
+            x_scale="jac" if delta is None else 1 / np.where(lengths > 0, lengths, 1.0),
+            loss="linear" if delta is None else "huber",
+            f_scale=delta or 1.0,
+            ftol=1e-15,
+            xtol=1e-15,
+            gtol=1e-15,
+            max_nfev=EVALUATIONS,
+        )
+    except (ValueError, np.linalg.LinAlgError):  # errors or slopes that no float holds
+        return Optimum(start, False)
+    return Optimum(space.free(found.x), found.status > 0)
+
+
+def _onto_bounds(problem: Problem, free: Floats, objective: float) -> Floats:
+    """Put onto its bound what lies all but there, where a trust region never gets, or could as well lie there."""
+    slack = 1e-12 * problem.unit(free)
+    for bounds in problem.bounds():
+        matters = np.any(problem.jacobian(free) != 0, axis=0)
+        for place in np.flatnonzero(matters & np.isfinite(bounds) & (free != bounds)):
+            trial = free.copy()
+            trial[place] = bounds[place]
+            if problem.objective(trial) <= objective + slack:
+                free = trial
+    return free
+
+
+def _linear(problem: Problem) -> Optimum:
+    """Solve a problem whose errors are linear in what is free; of many solutions, the shortest."""
+    nothing = np.zeros(len(problem.slots))
+    matrix = problem.jacobian(nothing)
+    lengths = np.linalg.norm(matrix, axis=0)
+    lengths[lengths == 0] = 1.0
+    low, high = problem.bounds()
+    found = optimize.lsq_linear(
+        matrix / lengths, -problem.errors(nothing), (low * lengths, high * lengths), method="bvls", tol=1e-15
+    )
+    return Optimum(found.x / lengths, found.status > 0)
+
+
+def minimise(problem: Problem, start: Floats, tolerance: float = 1e-15) -> Optimum:
+    """Minimise from a start close to the optimum: by the fast kernel, or where it gives up by SciPy.
+
+    Parameters
+    ----------
+    problem : Problem
+        What is minimised.
+    start : numpy.ndarray
+        Free coefficients.
+    tolerance : float
+        What is still to be gained, relative to the objective, when the kernel stops.
+    """
+    found = levenberg_marquardt(problem, start, tolerance)
+    return found if found.converged else least_squares(problem, found.free)
 
 
 @np.errstate(over="ignore", invalid="ignore")  # a trial step may leave what a float holds, and is then refused
-def polish(problem: Problem, start: Floats, tolerance: float = 1e-15) -> Floats:
-    """Minimise from a start; the result is never worse than the start.
+def levenberg_marquardt(problem: Problem, start: Floats, tolerance: float) -> Optimum:
+    """Minimise from a start, fast; the result is never worse than the start.
 
     Steps are those of Levenberg and Marquardt, with Nielsen's damping (Madsen et al.). Rows beyond the bend of
     a Huber loss pull with constant force and add no curvature, which makes it Newton's method there.
@@ -39,16 +260,15 @@ def polish(problem: Problem, start: Floats, tolerance: float = 1e-15) -> Floats:
     2nd ed. (2004), Section 3.2.
     """
     if not problem.slots:
-        return start
+        return Optimum(start, True)
     if problem.is_linear:
-        candidates, _ = screen(problem)
-        return np.asarray(candidates[0])
+        return _linear(problem)
     low, high = problem.bounds()
     positive = (low == 0) & [places[0] < len(problem.law.linear) for places in problem.slots]
     free = np.clip(start, low, high)
     errors = problem.errors(free)
     objective, damping, growth, moved = float(problem.loss.cost(errors).sum()), 1e-4, 2.0, True
-    for _ in range(2000):
+    for _ in range(STEPS):
         if moved:
             matrix = problem.jacobian(free)
             slope = problem.loss.pull(errors) @ matrix
@@ -63,7 +283,7 @@ def polish(problem: Problem, start: Floats, tolerance: float = 1e-15) -> Floats:
         trial = np.clip(_moved(free, step / lengths, positive), low, high)
         done = down @ step[loose] <= tolerance * objective and damping < 1e-3
         if done or np.all(trial == free) or damping > 1e16:  # steps so short change nothing but rounding
-            break
+            return Optimum(free, bool(done))
         step = (trial - free) * lengths
         gain = -(slope / lengths) @ step - step @ curvature @ step / 2
         errors_there = problem.errors(trial)
@@ -75,7 +295,7 @@ def polish(problem: Problem, start: Floats, tolerance: float = 1e-15) -> Floats:
             damping, growth = max(damping * max(1 / 10, 1 - (2 * min(ratio, 2.0) - 1) ** 3), 1e-12), 2.0
         else:
             damping, growth = damping * growth, growth * 2
-    return free
+    return Optimum(free, False)
 
 
 def _moved(free: Floats, step: Floats, positive: NDArray[np.bool_]) -> Floats:
@@ -84,7 +304,7 @@ def _moved(free: Floats, step: Floats, positive: NDArray[np.bool_]) -> Floats:
     return np.where(np.abs(share) < 1, free * np.exp(np.minimum(share, 1)), free + step)
 
 
-def screen(problem: Problem) -> tuple[Floats, Floats]:
+def initial_grid(problem: Problem) -> tuple[Floats, Floats]:
     """Try all combinations of screened shapes, each with its best linear coefficients.
 
     Returns
@@ -94,26 +314,59 @@ def screen(problem: Problem) -> tuple[Floats, Floats]:
         objective, then all others; both from the best to the worst.
     objectives : numpy.ndarray, shape (combinations,)
     """
+    axes = [parameter.screen for parameter in _shapes(problem)]
+    starts, objectives = _with_linear(problem, np.array(list(product(*axes))))
+    heights = objectives.reshape([len(axis) for axis in axes] or [1])
+    betters = (heights > minimum_filter(heights, size=3, mode="nearest")).ravel()
+    order = np.lexsort((objectives, betters))
+    return starts[order], objectives[order]
+
+
+def random_starts(problem: Problem, count: int = 1000, seed: int = 0) -> tuple[Floats, Floats]:
+    """Try random shapes from half as far again as the grid reaches, each with its best linear coefficients.
+
+    Returns
+    -------
+    starts : numpy.ndarray, shape (count, free coefficients)
+        From the best to the worst.
+    objectives : numpy.ndarray, shape (count,)
+    """
+    rng = np.random.default_rng(seed)
+    drawn = []
+    for parameter in _shapes(problem):
+        first, last = min(parameter.screen), max(parameter.screen)
+        if first > 0 and last > 10 * first:
+            column = np.exp(rng.uniform(np.log(first) - 0.5, np.log(last) + 0.5, count))
+        else:
+            column = rng.uniform(first - (last - first) / 4, last + (last - first) / 4, count)
+        drawn.append(np.clip(column, parameter.low, parameter.high))
+    starts, objectives = _with_linear(problem, np.array(drawn).T.reshape(-1 if drawn else 1, len(drawn)))
+    order = np.argsort(objectives, kind="stable")
+    return starts[order], objectives[order]
+
+
+def _shapes(problem: Problem) -> list[Parameter]:
+    """Return the free shape parameters."""
+    k, parameters = len(problem.law.linear), problem.law.parameters
+    return [parameters[places[0]] for places in problem.slots if places[0] >= k]
+
+
+def _with_linear(problem: Problem, shapes: Floats) -> tuple[Floats, Floats]:
+    """Return free coefficients and objectives for free shapes, each with its best linear coefficients."""
     law, k = problem.law, len(problem.law.linear)
-    shapes = [places for places in problem.slots if places[0] >= k]
-    grid = list(product(*(law.parameters[places[0]].screen for places in shapes)))
-    thetas = np.tile(problem.base, (len(grid), 1))
-    for column, places in enumerate(shapes):
-        thetas[:, list(places)] = np.array(grid)[:, column, None]
+    thetas = np.tile(problem.base, (len(shapes), 1))
+    for column, places in enumerate(places for places in problem.slots if places[0] >= k):
+        thetas[:, list(places)] = shapes[:, column, None]
     terms = law.terms(thetas[:, k:], problem.columns)
-    target = np.log(problem.observed) if law.link == "log" else problem.observed
-    weight = np.ones_like(target) if law.link == "log" else 1 / problem.loss.weight(target)
+    target = law.total(problem.observed, thetas[:, k:])
+    weight = law.steepness(target, thetas[:, k:]) / problem.loss.weight(problem.observed)
     linear = [places[0] for places in problem.slots if places[0] < k]
     rest = weight * (target - np.einsum("grk,gk->gr", terms, thetas[:, :k]))
     positive = np.array([law.linear[column].low == 0 for column in linear], dtype=bool)
-    thetas[:, linear] = _solve_all(terms[..., linear] * weight[:, None], rest, positive)
-    total = np.einsum("grk,gk->gr", terms, thetas[:, :k])
-    predicted = np.exp(total) if law.link == "log" else total
+    thetas[:, linear] = _solve_all(terms[..., linear] * weight[..., None], rest, positive)
+    predicted = law.respond(np.einsum("grk,gk->gr", terms, thetas[:, :k]), thetas[:, k:])
     objectives = problem.loss.cost(problem.loss.errors(predicted, problem.observed)).sum(axis=1)
-    heights = objectives.reshape([len(law.parameters[places[0]].screen) for places in shapes] or [1])
-    betters = (heights > minimum_filter(heights, size=3, mode="nearest")).ravel()
-    order = np.lexsort((objectives, betters))
-    return np.stack([problem.free(theta) for theta in thetas[order]]), objectives[order]
+    return np.stack([problem.free(theta) for theta in thetas]), objectives
 
 
 def _solve_all(matrices: Floats, targets: Floats, positive: np.ndarray) -> Floats:
@@ -140,31 +393,11 @@ def _solve_all(matrices: Floats, targets: Floats, positive: np.ndarray) -> Float
     return solution / np.where(lengths > 0, lengths, 1.0)
 
 
-def second_opinion(problem: Problem, start: Floats, best: Floats) -> float:
-    """Return the objective that another optimiser reaches from a start.
+def second_opinion(problem: Problem, best: Floats) -> float:
+    """Return the lowest objective that is found another way: from the optimum, and from random starts outside its valley.
 
-    It is a quasi-Newton method (L-BFGS-B) that knows the objective and its gradient only; `best`,
-    an optimum already found, gives it the units.
+    The coefficients themselves are searched, and not their contributions.
     """
-    scale = problem.scale(best)
-    unit = problem.unit(best)
-    low, high = problem.bounds()
-
-    def value_and_slope(free: Floats) -> tuple[float, Floats]:
-        errors = problem.errors(free * scale)
-        slope = problem.jacobian(free * scale).T @ problem.loss.pull(errors) * scale
-        return float(problem.loss.cost(errors).sum()) / unit, slope / unit
-
-    free = start / scale
-    with np.errstate(over="ignore", invalid="ignore"):  # far from a perfect fit, slopes can exceed a float
-        for _ in range(5):  # it restarts, as its memory of curvature goes stale in a narrow valley
-            free = minimize(
-                value_and_slope,
-                free,
-                jac=True,
-                method="L-BFGS-B",
-                bounds=Bounds(low / scale, high / scale),
-                options={"maxiter": 20000, "maxfun": 40000, "ftol": 1e-16, "gtol": 1e-12, "maxcor": 20},
-            ).x
-        reached = problem.objective(free * scale)
-    return reached if np.isfinite(reached) else np.inf
+    starts, _ = random_starts(problem)
+    ends = [least_squares(problem, start, Coefficients).free for start in (best, *starts[:SECOND_STARTS])]
+    return min(problem.objective(end) for end in ends)

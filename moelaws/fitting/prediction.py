@@ -2,15 +2,19 @@
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from moelaws.checks import Floats
 from moelaws.data.table import numbers
 from moelaws.fitting.estimation import Fit
 from moelaws.fitting.intervals import Refits
 
+SCATTERED = 20_000
+"""About how many new runs are drawn at each point."""
+
 
 def predict(fit: Fit, points: pd.DataFrame, refits: Refits | None = None, level: float = 0.95) -> pd.DataFrame:
-    """Predict points, with intervals and with the distance outside the fitted range.
+    """Predict points, with intervals of the mean and of a new run, and with the distance outside the fitted range.
 
     Parameters
     ----------
@@ -26,9 +30,10 @@ def predict(fit: Fit, points: pd.DataFrame, refits: Refits | None = None, level:
     Returns
     -------
     pandas.DataFrame
-        In the order and with the index of `points`: `value`, the law's; with refits also `low` and
-        `high`, the interval of the law's value (a single new run scatters around it by its own
-        noise besides); `distance`, as :func:`distance` returns it.
+        In the order and with the index of `points`: `value`, the law's. With refits also `mean_low` and
+        `mean_high`, the interval of the law's value, about which runs scatter; and `run_low` and `run_high`, the interval
+        of one new run, whose scatter is that of the fitted rows (:func:`noise`). `distance`, as :func:`distance`
+        returns it.
 
     Raises
     ------
@@ -40,9 +45,9 @@ def predict(fit: Fit, points: pd.DataFrame, refits: Refits | None = None, level:
     A dense model of the largest fitted size, and one ten times as large:
 
     >>> from moelaws.fitting.estimation import fit
-    >>> from moelaws.laws.routed import PowerProduct
+    >>> from moelaws.laws.routed import POWER_PRODUCT
     >>> rows = pd.DataFrame({"n_active": [1e7, 1e8, 1e9, 1e9], "n_routed": [1, 8, 1, 8], "loss": [3.9, 3.0, 2.6, 2.4]})
-    >>> predict(fit(PowerProduct(), rows), pd.DataFrame({"n_active": [1e9, 1e10], "n_routed": 1})).round(2)
+    >>> predict(fit(POWER_PRODUCT, rows), pd.DataFrame({"n_active": [1e9, 1e10], "n_routed": 1})).round(2)
        value  distance
     0   2.59       0.0
     1   2.11       0.5
@@ -50,9 +55,39 @@ def predict(fit: Fit, points: pd.DataFrame, refits: Refits | None = None, level:
     columns = {name: numbers(points, name, "The table of points") for name in fit.law.columns}
     predicted = {"value": fit.predict(columns)}
     if refits is not None:
-        each = np.array([fit.law.predict(fit.problem.theta(draw), columns) for draw in refits.coefficients])
-        predicted["low"], predicted["high"] = refits.interval(each, level)
+        means = fit.law.predict(fit.problem.theta(refits.coefficients), columns)
+        predicted["mean_low"], predicted["mean_high"] = refits.interval(means, level)
+        errors = noise(refits, -(-SCATTERED // len(means)) * len(means)).reshape(-1, len(means))
+        runs = (fit.problem.loss.observed(mean, errors).ravel() for mean in means.T)
+        predicted["run_low"], predicted["run_high"] = np.transpose([refits.interval(run, level) for run in runs])
     return pd.DataFrame({**predicted, "distance": distance(fit, points)}, index=points.index)
+
+
+def noise(refits: Refits, count: int, seed: int = 0) -> Floats:
+    """Draw errors of new runs, as the loss measures them, from those of the fitted rows.
+
+    A fit draws its rows' errors towards zero: their variance is that of a new run times the share of degrees of
+    freedom that it leaves, counted in groups. Each error is drawn equally often and moved by the width of a
+    normal kernel, as the errors of few rows have no tail beyond the largest of them (a smoothed bootstrap).
+
+    Parameters
+    ----------
+    refits : Refits
+        The fit, and how many groups of rows move together.
+    count, seed : int
+        How many errors, and the seed of their order and of the kernel.
+
+    References
+    ----------
+    B. W. Silverman and G. A. Young, The bootstrap: to smooth or not to smooth?, Biometrika 74 (1987) 469–479; the
+    kernel's width: B. W. Silverman, Density Estimation (1986), Eq. 3.31.
+    """
+    fit, groups = refits.fit, refits.groups
+    errors = fit.problem.errors(fit.problem.free(fit.coefficients))
+    errors = errors * np.sqrt(groups / max(groups - len(fit.free), 1))
+    width = 0.9 * min(np.std(errors), stats.iqr(errors) / 1.34) * groups**-0.2
+    rng = np.random.default_rng(seed)
+    return np.asarray(rng.permutation(np.resize(errors, count)) + width * rng.normal(size=count))
 
 
 def distance(fit: Fit, points: pd.DataFrame) -> Floats:

@@ -43,7 +43,7 @@ def save(fit: Fit, folder: str | os.PathLike[str], refits: Refits | None = None)
     InputError
         If the law is not in the registry, or the folder cannot be written or holds something.
     """
-    if type(LAWS.get(fit.law.name)) is not type(fit.law):
+    if repr(LAWS.get(fit.law.name)) != repr(fit.law):
         raise InputError(f"Law '{fit.law.name}' is none that a folder can name; those are {', '.join(LAWS)}.")
     target = Path(folder)
     reserve(target)

@@ -1,56 +1,30 @@
-"""Published laws: one module per paper, each a set of pure, vectorised functions.
+"""Laws of training runs: published ones, one module per paper, and the forms that they have to beat.
 
-``LAWS`` holds those that can be fitted to a table of runs, by name.
+``LAWS`` holds, by name, every law that a module of this package declares.
 """
 
-from moelaws.errors import InputError
-from moelaws.laws.abnar2025 import Abnar2025
-from moelaws.laws.base import Law
-from moelaws.laws.clark2022 import Clark2022
-from moelaws.laws.dense import Dense
-from moelaws.laws.frontier import Frontier
-from moelaws.laws.krajewski2024 import Krajewski2024
-from moelaws.laws.ludziejewski2025 import Ludziejewski2025
-from moelaws.laws.routed import Bilinear, FloorProduct, FloorRational, FloorSaturated, FloorSum, PowerProduct
-from moelaws.laws.tian2025 import ActivationLaw, ComputeLaw, GranularityLaw, SeparableLaw, Tian2025
-from moelaws.laws.wang2024 import Wang2024
-from moelaws.laws.yun2024 import Yun2024, Yun2024Data
+from importlib import import_module
+from pkgutil import iter_modules
 
-LAWS: dict[str, Law] = {
-    law.name: law
-    for law in (
-        Dense(),
-        Frontier(),
-        Clark2022(),
-        PowerProduct(),
-        Bilinear(),
-        FloorSum(),
-        FloorProduct(),
-        FloorSaturated(),
-        FloorRational(),
-        Tian2025(),
-        ActivationLaw(),
-        GranularityLaw(),
-        ComputeLaw(),
-        SeparableLaw(),
-        Krajewski2024(),
-        Ludziejewski2025(),
-        Wang2024(),
-        Abnar2025(),
-        Yun2024(),
-        Yun2024Data(),
-    )
-}
+from moelaws.errors import InputError
+from moelaws.laws.base import Law as Law
+
+
+def _found() -> dict[str, Law]:
+    laws: dict[str, Law] = {}
+    for module in iter_modules(__path__):
+        for value in vars(import_module(f"{__name__}.{module.name}")).values():
+            if isinstance(value, Law) and laws.setdefault(value.name, value) is not value:
+                raise ImportError(f"Two laws have the name '{value.name}'.")
+    return laws
+
+
+LAWS: dict[str, Law] = _found()
 """Every law of training runs, by name."""
 
 
 def find(name: str) -> Law:
-    """Return the law of a name.
-
-    Raises
-    ------
-    InputError
-        If there is no such law.
+    """Return the law of a name, or refuse the name.
 
     Examples
     --------

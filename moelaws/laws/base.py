@@ -1,18 +1,22 @@
 """What a law declares, so that anything that fits, tests or plots laws can take any of them.
 
-Every law here is *separable*: for given shape parameters (exponents, saturation points) it is a
-sum of known terms, each with one linear coefficient. The sum is the predicted quantity, or its
-natural logarithm.
+Every law here is *separable*: for given shape parameters (exponents, saturation points) it is a sum of known
+terms, each with one linear coefficient. The response is that sum, its exponential, or a power of it. A law
+says no more than its terms: derivatives are derived.
 """
 
+import inspect
+import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from moelaws.checks import Columns, Floats
+from moelaws.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -56,8 +60,11 @@ class Law(ABC):
     ----------
     name : str
         Name in the registry ``moelaws.laws.LAWS``.
-    link : {"identity", "log"}
-        Whether the sum of terms is the response or its natural logarithm.
+    formula, reference : str
+        The law in the names of its columns and parameters, and where it stands: paper and equation.
+    link : {"identity", "log", "power"}
+        Whether the sum of terms is the response, its natural logarithm, or its root: the response is then the
+        sum to the power of the shape parameter that `exponent` names.
     linear, shape : tuple of Parameter
         Linear coefficients, one for each term, and shape parameters.
     columns : tuple of str
@@ -67,32 +74,28 @@ class Law(ABC):
     """
 
     name: str
-    link: ClassVar[Literal["identity", "log"]] = "identity"
-    linear: ClassVar[tuple[Parameter, ...]]
-    shape: ClassVar[tuple[Parameter, ...]] = ()
-    columns: ClassVar[tuple[str, ...]]
-    response: ClassVar[str] = "loss"
+    formula: str = ""
+    reference: str = ""
+    link: Literal["identity", "log", "power"] = "identity"
+    exponent: str = ""
+    linear: tuple[Parameter, ...]
+    shape: tuple[Parameter, ...] = ()
+    columns: tuple[str, ...]
+    response: str = "loss"
 
     @abstractmethod
     def terms(self, shape: Floats, table: Columns) -> Floats:
-        """Return each row's terms at coefficient one.
+        """Return each row's terms at coefficient one, shape (..., rows, linear coefficients).
 
-        Parameters
-        ----------
-        shape : numpy.ndarray, shape (..., shape parameters)
-            Leading axes are kept, so that many shapes can be tried at once.
-        table : mapping of columns
-            Rows.
-
-        Returns
-        -------
-        numpy.ndarray, shape (..., rows, linear coefficients)
+        `shape` has shape (..., shape parameters); leading axes are kept, so that many shapes can be tried at once.
         """
 
     def slopes(self, shape: Floats, table: Columns) -> Floats:
-        """Return the derivative of the terms, shape (rows, linear coefficients, shape parameters)."""
-        rows = self.terms(shape, table).shape[-2]
-        return np.zeros((rows, len(self.linear), len(self.shape)))
+        """Return the derivative of the terms, shape (..., rows, linear coefficients, shape parameters)."""
+        return _derivative(lambda shapes: self.terms(shapes, table), np.asarray(shape, dtype=float), self.shape)
+
+    def __repr__(self) -> str:
+        return f"<{self.name}: {self.response} = {self.formula}>"
 
     def observed(self, table: Columns) -> Floats:
         """Return the measured response of each row."""
@@ -103,22 +106,175 @@ class Law(ABC):
         """Linear coefficients, then shape parameters."""
         return self.linear + self.shape
 
-    def predict(self, theta: Floats, table: Columns) -> Floats:
-        """Return the law's value in each row, for coefficients in the order of `parameters`."""
-        total = self.terms(theta[len(self.linear) :], table) @ theta[: len(self.linear)]
+    def respond(self, total: Floats, shape: Floats) -> Floats:
+        """Return the response for the sum of terms, shape (..., rows)."""
+        if self.link == "power":
+            return np.asarray(np.maximum(total, _LEAST) ** self._power(shape))
         return np.exp(total) if self.link == "log" else total
 
+    def total(self, response: Floats, shape: Floats) -> Floats:
+        """Return the sum of terms for a response, shape (..., rows)."""
+        if self.link == "power":
+            return np.asarray(response ** (1 / self._power(shape)))
+        return np.log(response) if self.link == "log" else response
+
+    def steepness(self, total: Floats, shape: Floats) -> Floats:
+        """Return the derivative of the response with respect to the sum of terms, shape (..., rows)."""
+        if self.link == "identity":
+            return np.ones_like(total)
+        response = self.respond(total, shape)
+        return response if self.link == "log" else self._power(shape) * response / np.maximum(total, _LEAST)
+
+    def predict(self, theta: Floats, table: Columns) -> Floats:
+        """Return the law's value in each row, shape (..., rows), for coefficients in the order of `parameters`."""
+        coefficients, shape = self._split(theta)
+        return self.respond((self.terms(shape, table) @ coefficients[..., None])[..., 0], shape)
+
     def gradient(self, theta: Floats, table: Columns) -> Floats:
-        """Return the derivative of the prediction, shape (rows, parameters)."""
-        coefficients, shape = theta[: len(self.linear)], theta[len(self.linear) :]
+        """Return the derivative of the prediction, shape (..., rows, parameters)."""
+        coefficients, shape = self._split(theta)
         terms = self.terms(shape, table)
-        by_shape = np.einsum("rkm,k->rm", self.slopes(shape, table), coefficients)
-        gradient = np.concatenate([terms, by_shape], axis=1)
-        return gradient * np.exp(terms @ coefficients)[:, None] if self.link == "log" else gradient
+        gradient = np.concatenate([terms, self._by_shape(coefficients, shape, table, terms)], axis=-1)
+        if self.link == "identity":
+            return gradient
+        total = (terms @ coefficients[..., None])[..., 0]
+        gradient *= self.steepness(total, shape)[..., None]
+        if self.link == "power":
+            by_power = self.respond(total, shape) * np.log(np.maximum(total, _LEAST))
+            gradient[..., len(self.linear) + self._place(self.exponent)] += by_power
+        return gradient
 
     def theta(self, values: Mapping[str, float]) -> Floats:
         """Return the coefficients for parameter values by name."""
         return np.array([float(parameter.value(values[parameter.name])) for parameter in self.parameters])
+
+    def _by_shape(self, coefficients: Floats, shape: Floats, table: Columns, terms: Floats) -> Floats:
+        """Return the derivative of the sum of terms, shape (..., rows, shape parameters)."""
+        return np.asarray(np.einsum("...rkm,...k->...rm", self.slopes(shape, table), coefficients))
+
+    def _read(self, table: Columns) -> dict[str, Floats]:
+        """Return the columns that the law reads; a single value stands for all rows."""
+        columns = (np.atleast_1d(np.asarray(table[name], dtype=float)) for name in self.columns)
+        return dict(zip(self.columns, np.broadcast_arrays(*columns), strict=True))
+
+    def _split(self, theta: Floats) -> tuple[Floats, Floats]:
+        theta = np.asarray(theta, dtype=float)
+        return theta[..., : len(self.linear)], theta[..., len(self.linear) :]
+
+    def _place(self, name: str) -> int:
+        return [parameter.name for parameter in self.shape].index(name)
+
+    def _power(self, shape: Floats) -> Floats:
+        return shape[..., self._place(self.exponent), None]
+
+
+_LEAST = 1e-300
+"""Stands for a sum of nothing, of which a power and a logarithm are taken."""
+
+
+class Terms(Law):
+    """A law whose terms are functions of columns and shape parameters, called by the names of their arguments.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    terms : dict of callable
+        For each linear coefficient its term. An argument that is no parameter is a column.
+    parameters : iterable of Parameter
+        The shape parameters, and those of the coefficients that have a meaning or bounds of their own; others
+        are not negative.
+    exponent : str, optional
+        The shape parameter to whose power the sum is raised.
+    formula, reference, response : str
+        As for every law.
+
+    Examples
+    --------
+    A law of one's own, with a floor, and a size below which nothing is learnt:
+
+    >>> mine = Terms(
+    ...     "mine",
+    ...     {"E": lambda: 1.0, "A": lambda n_active, alpha, least: (n_active / least - 1) ** -alpha},
+    ...     [Parameter("alpha", "exponent of size", "1", 0, 3, screen=(0.1, 0.3, 0.6)),
+    ...      Parameter("least", "size below which nothing is learnt", "parameters", 1, 1e6, screen=(1e3, 1e5))],
+    ... )
+    >>> mine.columns, mine.predict(mine.theta({"E": 1.5, "A": 2, "alpha": 0.5, "least": 1e5}), {"n_active": [5e5]})
+    (('n_active',), array([2.5]))
+    """
+
+    def __init__(
+        self,
+        name: str,
+        terms: Mapping[str, Callable[..., ArrayLike]],
+        parameters: Iterable[Parameter] = (),
+        *,
+        exponent: str = "",
+        formula: str = "",
+        reference: str = "",
+        response: str = "loss",
+    ) -> None:
+        self.name, self.response, self.formula, self.reference = name, response, formula, reference
+        self.functions = [(term, tuple(inspect.signature(term).parameters)) for term in terms.values()]
+        self.linear, self.shape = declared(terms, parameters)
+        known = {parameter.name for parameter in self.parameters}
+        self.columns = tuple(dict.fromkeys(n for _, names in self.functions for n in names if n not in known))
+        if exponent:
+            self.link, self.exponent = "power", exponent
+
+    def terms(self, shape: Floats, table: Columns) -> Floats:
+        """Return the terms."""
+        given = self._read(table)
+        rows = len(next(iter(given.values())))
+        given |= {parameter.name: shape[..., place, None] for place, parameter in enumerate(self.shape)}
+        terms = np.empty((*shape.shape[:-1], rows, len(self.linear)), dtype=shape.dtype)
+        for place, (term, names) in enumerate(self.functions):
+            terms[..., place] = term(*(given[name] for name in names))
+        return terms
+
+
+def declared(
+    linear: Iterable[str], parameters: Iterable[Parameter]
+) -> tuple[tuple[Parameter, ...], tuple[Parameter, ...]]:
+    """Return a law's linear coefficients, in the order of their names, and its shape parameters, as declared."""
+    known = {parameter.name: parameter for parameter in parameters}
+    names = list(linear)
+    for parameter in known.values():
+        if parameter.name not in names and not parameter.screen:
+            raise InputError(f"Parameter '{parameter.name}' is a shape without values in 'screen' to start from.")
+    coefficients = tuple(
+        known.get(name, Parameter(name, "coefficient", "unit of the response", low=0)) for name in names
+    )
+    return coefficients, tuple(parameter for name, parameter in known.items() if name not in names)
+
+
+def _derivative(terms: Callable[[Floats], Floats], shape: Floats, parameters: tuple[Parameter, ...]) -> Floats:
+    """Return the derivative of terms with respect to shape parameters, on a new last axis.
+
+    It is that of the complex step, which is exact. Where it does not agree with a central difference, as for terms
+    that drop the imaginary part, it is the difference, which is good to eight digits.
+    """
+    count = len(parameters)
+    if not count:
+        return np.zeros((*terms(shape).shape, 0))
+    # The cube root of the rounding error balances it against the difference's own error.
+    typical = [min((abs(value) for value in p.screen if value), default=1.0) for p in parameters]
+    size = np.maximum(np.abs(shape), 0.1 * np.array(typical))
+    unit = np.eye(count).reshape(count, *(1,) * (shape.ndim - 1), count)
+    inside = [np.minimum(shape, [p.low for p in parameters]), np.maximum(shape, [p.high for p in parameters])]
+    up, down = np.clip(shape + 6e-6 * unit * size, *inside), np.clip(shape - 6e-6 * unit * size, *inside)
+    above, below = terms(up), terms(down)
+    difference = (above - below) / (up - down).sum(axis=-1)[..., None, None]
+    scale = np.moveaxis(size, -1, 0)[..., None, None]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", np.exceptions.ComplexWarning)
+            exact = np.imag(terms(shape + 1e-30j * unit * size)) / (1e-30 * scale)
+    except (TypeError, np.exceptions.ComplexWarning):
+        exact = np.full_like(difference, np.nan)
+    noise = 1e-4 * np.abs(difference) + 1e-7 * (np.abs(above) + np.abs(below)) / scale
+    wrong = (np.abs(exact - difference) > noise) | np.isnan(exact)
+    return np.moveaxis(np.where(wrong, difference, exact), 0, -1)
 
 
 def inverse_power(size: Floats, excess: Floats, exponent: Floats) -> Floats:

@@ -1,4 +1,4 @@
-r"""The loss of a dense model after training: Hoffmann et al. (2022), "Chinchilla".
+r"""The loss of a dense model after training: Hoffmann et al. (2022), "Chinchilla", and two simpler forms.
 
 ============== ============ ==================================================================
 paper          here         meaning, unit and convention
@@ -21,19 +21,31 @@ T. Besiroglu et al., arXiv:2404.10102 (2024).
 import numpy as np
 from numpy.typing import ArrayLike
 
-from moelaws.checks import Columns, Floats
-from moelaws.laws.base import Law, Parameter, inverse_power
+from moelaws.checks import Floats
+from moelaws.laws.base import inverse_power
+from moelaws.laws.powers import FLOOR, PowerSum, coefficient, exponent
 
 HOFFMANN = {"E": 1.69, "A": 406.4, "B": 410.7, "alpha": 0.34, "beta": 0.28}
-"""Coefficients of Hoffmann et al. (2022), Eq. 10."""
+"""Coefficients of Hoffmann et al. (2022) as their Eq. 10 prints them, with exponents of two digits.
+
+They are what the paper's readers use, and chapter 00 shows how badly they fit: their error on the digitised points is
+almost twice that of :data:`HOFFMANN_PRECISE`.
+"""
+
+HOFFMANN_PRECISE = {"E": 1.6934, "A": 406.4, "B": 410.7, "alpha": 0.3392, "beta": 0.2849}
+"""The same coefficients with exponents of four digits, as the texts that refit the law quote them."""
 
 BESIROGLU = {"E": 1.8172, "A": 482.01, "B": 2085.43, "alpha": 0.3478, "beta": 0.3658}
 """Coefficients of the refit by Besiroglu et al. (2024)."""
 
-_EXPONENTS = tuple(np.linspace(0.05, 1.2, 24).tolist())
+_STARTS = np.linspace(0.05, 1.2, 24).tolist()
+_SIZE = coefficient("A", "size term at one parameter")
+_DATA = coefficient("B", "data term at one token")
+_ALPHA = exponent("alpha", "exponent of size", _STARTS)
+_BETA = exponent("beta", "exponent of data", _STARTS)
 
 
-class Dense(Law):
+class Dense(PowerSum):
     r"""Loss of a dense model, :math:`L = E + A N^{-\alpha} + B D^{-\beta}`.
 
     Examples
@@ -45,41 +57,18 @@ class Dense(Law):
     1.974
     """
 
-    name = "dense"
-    columns = ("n_active", "n_tokens")
-    linear = (
-        Parameter("E", "irreducible loss", "nats/token", low=0),
-        Parameter("A", "size term at one parameter", "nats/token", low=0),
-        Parameter("B", "data term at one token", "nats/token", low=0),
-    )
-    shape = (
-        Parameter("alpha", "exponent of size", "1", low=0, high=3, screen=_EXPONENTS),
-        Parameter("beta", "exponent of data", "1", low=0, high=3, screen=_EXPONENTS),
-    )
-
-    def terms(self, shape: Floats, table: Columns) -> Floats:
-        """Return 1, N^-alpha, D^-beta."""
-        log_n, log_d = (np.log(np.asarray(table[name], dtype=float)) for name in self.columns)
-        size, data = np.exp(-shape[..., :1] * log_n), np.exp(-shape[..., 1:2] * log_d)
-        return np.stack([np.ones_like(size), size, data], axis=-1)
-
-    def slopes(self, shape: Floats, table: Columns) -> Floats:
-        """Return the derivative of the terms with respect to the exponents."""
-        terms = self.terms(shape, table)
-        slopes = np.zeros((*terms.shape, 2))
-        slopes[:, 1, 0] = -np.log(table["n_active"]) * terms[:, 1]
-        slopes[:, 2, 1] = -np.log(table["n_tokens"]) * terms[:, 2]
-        return slopes
+    def __init__(self) -> None:
+        super().__init__(
+            "dense",
+            {"E": {}, "A": {"n_active": "-alpha"}, "B": {"n_tokens": "-beta"}},
+            [coefficient("E", FLOOR), _SIZE, _DATA, _ALPHA, _BETA],
+            reference="Hoffmann et al., arXiv:2203.15556 (2022), Eq. 2",
+        )
 
     def n_active(self, theta: Floats, loss: ArrayLike, n_tokens: ArrayLike) -> Floats:
         """Return the size of the model that reaches a loss with given tokens; infinity where none does.
 
-        Parameters
-        ----------
-        theta : numpy.ndarray, shape (..., 5)
-            Coefficients in the order of `parameters`; leading axes are kept.
-        loss, n_tokens : array_like
-            Losses and training tokens; the last axis.
+        Leading axes of `theta`, shape (..., 5), are kept; losses and tokens are the last axis.
         """
         floor, size, data, alpha, beta = (theta[..., place, None] for place in range(5))
         by_data = data * np.asarray(n_tokens, dtype=float) ** -beta
@@ -88,15 +77,8 @@ class Dense(Law):
     def cheapest(self, theta: Floats, loss: ArrayLike) -> tuple[Floats, Floats]:
         r"""Return size and tokens of the model that reaches a loss with the least compute, 6 N D.
 
-        There both terms fall equally fast along a budget: the size term is
-        :math:`\beta/(\alpha+\beta)` of the loss above the floor.
-
-        Parameters
-        ----------
-        theta : numpy.ndarray, shape (..., 5)
-            Coefficients in the order of `parameters`; leading axes are kept.
-        loss : array_like
-            Losses; the last axis. A loss at or below the floor takes an infinite model.
+        There both terms fall equally fast along a budget: the size term is :math:`\beta/(\alpha+\beta)` of the loss
+        above the floor. Axes are those of :meth:`n_active`. A loss at or below the floor takes an infinite model.
 
         Examples
         --------
@@ -111,3 +93,23 @@ class Dense(Law):
             inverse_power(size, excess * beta / (alpha + beta), alpha),
             inverse_power(data, excess * alpha / (alpha + beta), beta),
         )
+
+
+DENSE = Dense()
+"""The law of Hoffmann et al. (2022)."""
+
+DENSE_TIED = PowerSum(
+    "dense_tied",
+    {"E": {}, "A": {"n_active": "-alpha"}, "B": {"n_tokens": "-alpha"}},
+    [coefficient("E", FLOOR), _SIZE, _DATA, exponent("alpha", "exponent of size and of data", _STARTS)],
+    reference="ours: Hoffmann et al., arXiv:2203.15556 (2022), Eq. 2, with one exponent for both",
+)
+r"""The law with one exponent, :math:`L = E + A N^{-\alpha} + B D^{-\alpha}`: best size and tokens grow alike."""
+
+DENSE_NO_FLOOR = PowerSum(
+    "dense_no_floor",
+    {"A": {"n_active": "-alpha"}, "B": {"n_tokens": "-beta"}},
+    [_SIZE, _DATA, _ALPHA, _BETA],
+    reference="ours: Hoffmann et al., arXiv:2203.15556 (2022), Eq. 2, without the irreducible loss",
+)
+r"""The law without a floor, :math:`L = A N^{-\alpha} + B D^{-\beta}`."""

@@ -16,13 +16,12 @@ compute: both terms then fall with the same power. With E = 0 it is a plain powe
 import numpy as np
 from numpy.typing import ArrayLike
 
-from moelaws.checks import Columns, Floats
-from moelaws.laws.base import Law, Parameter, inverse_power
+from moelaws.checks import Floats
+from moelaws.laws.base import inverse_power
+from moelaws.laws.powers import FLOOR, PowerSum, coefficient, exponent
 
-_EXPONENTS = tuple(np.linspace(0.01, 0.4, 40).tolist())
 
-
-class Frontier(Law):
+class Frontier(PowerSum):
     r"""Loss of the best model for a compute, :math:`L = E + A\,C^{-\alpha}`.
 
     Examples
@@ -37,35 +36,26 @@ class Frontier(Law):
     (2.606, '1e+21')
     """
 
-    name = "frontier"
-    columns = ("flops",)
-    linear = (
-        Parameter("E", "irreducible loss", "unit of the loss", low=0),
-        Parameter("A", "compute term at one FLOP", "unit of the loss", low=0),
-    )
-    shape = (Parameter("alpha", "exponent of compute", "1", low=0, high=1, screen=_EXPONENTS),)
-
-    def terms(self, shape: Floats, table: Columns) -> Floats:
-        """Return 1 and C^-alpha."""
-        power = np.exp(-shape[..., :1] * np.log(np.asarray(table["flops"], dtype=float)))
-        return np.stack([np.ones_like(power), power], axis=-1)
-
-    def slopes(self, shape: Floats, table: Columns) -> Floats:
-        """Return the derivative of the terms with respect to the exponent."""
-        terms = self.terms(shape, table)
-        slopes = np.zeros((*terms.shape, 1))
-        slopes[:, 1, 0] = -np.log(np.asarray(table["flops"], dtype=float)) * terms[:, 1]
-        return slopes
+    def __init__(self) -> None:
+        super().__init__(
+            "frontier",
+            {"E": {}, "A": {"flops": "-alpha"}},
+            [
+                coefficient("E", FLOOR, "unit of the loss"),
+                coefficient("A", "compute term at one FLOP", "unit of the loss"),
+                exponent("alpha", "exponent of compute", np.linspace(0.01, 0.4, 40).tolist(), high=1),
+            ],
+            reference="Hoffmann et al., arXiv:2203.15556 (2022), Eqs. 2 and 4: their law with the best size and tokens",
+        )
 
     def flops(self, theta: Floats, loss: ArrayLike) -> Floats:
         """Return the compute at which the law has a loss; infinity for a loss at or below the floor.
 
-        Parameters
-        ----------
-        theta : numpy.ndarray, shape (..., 3)
-            Coefficients in the order of `parameters`; leading axes are kept.
-        loss : array_like
-            Losses; the last axis.
+        Leading axes of `theta`, shape (..., 3), are kept; losses are the last axis.
         """
         floor, size, exponent = (theta[..., place, None] for place in range(3))
         return inverse_power(size, np.asarray(loss, dtype=float) - floor, exponent)
+
+
+FRONTIER = Frontier()
+"""The law of the best loss for a compute."""

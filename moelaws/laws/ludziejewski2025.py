@@ -1,5 +1,7 @@
 r"""The loss of mixture-of-experts models of any size, expert number and training length: Ludziejewski et al. (2025).
 
+.. math:: L = a \hat E^{\delta} N^{\alpha+\gamma\ln\hat E} + b \hat E^{\omega} D^{\beta+\zeta\ln\hat E} + c
+
 ====================== ============ ==============================================================
 paper                  here         meaning, unit and convention
 ====================== ============ ==============================================================
@@ -26,9 +28,10 @@ J. Ludziejewski et al., arXiv:2502.05172 (2025), Table 3.
 
 import numpy as np
 
-from moelaws.checks import Columns, Floats
-from moelaws.laws.base import Law, Parameter
-from moelaws.laws.clark2022 import saturated, saturated_slopes
+from moelaws.checks import Floats
+from moelaws.laws.base import Parameter
+from moelaws.laws.powers import FLOOR, PowerSum, coefficient, exponent
+from moelaws.laws.saturation import Saturation, e_max, e_start, saturated
 
 PUBLISHED = {
     "c": 1.3637,
@@ -46,14 +49,12 @@ PUBLISHED = {
 """Coefficients of Table 3."""
 
 
-def _exponent(name: str, meaning: str, *screen: float) -> Parameter:
-    return Parameter(name, meaning, "1", low=-5, high=5, screen=screen)
+def _any_sign(name: str, meaning: str, *screen: float) -> Parameter:
+    return exponent(name, meaning, screen, low=-5, high=5)
 
 
-class Ludziejewski2025(Law):
-    r"""The joint law.
-
-    .. math:: L = a \hat E^{\delta} N^{\alpha+\gamma\ln\hat E} + b \hat E^{\omega} D^{\beta+\zeta\ln\hat E} + c
+class Ludziejewski2025(PowerSum):
+    """The joint law.
 
     Examples
     --------
@@ -64,45 +65,31 @@ class Ludziejewski2025(Law):
     {'a': 21.8405, 'alpha': -0.1676, 'b': 119.8403, 'beta': -0.2339}
     """
 
-    name = "ludziejewski2025"
-    columns = ("n_active", "n_tokens", "n_routed")
-    linear = (
-        Parameter("c", "irreducible loss", "nats/token", low=0),
-        Parameter("a", "size term at one parameter", "nats/token", low=0),
-        Parameter("b", "data term at one token", "nats/token", low=0),
-    )
-    shape = (
-        _exponent("alpha", "exponent of size", -0.1, -0.2, -0.4, -0.7),
-        _exponent("gamma", "its change with experts", -0.02, 0.02),
-        _exponent("delta", "exponent of experts in the size term", -0.3, 0.0, 0.3),
-        _exponent("beta", "exponent of data", -0.1, -0.2, -0.4, -0.7),
-        _exponent("zeta", "its change with experts", -0.02, 0.02),
-        _exponent("omega", "exponent of experts in the data term", -0.3, 0.0, 0.3),
-        Parameter("E_start", "experts below which routing does not help", "experts", 1, 64, (1.3, 3.0)),
-        Parameter("E_max", "experts above which it does not help any more", "experts", 65, 1e6, (150, 1e3)),
-    )
-
-    def terms(self, shape: Floats, table: Columns) -> Floats:
-        """Return 1, the size term and the data term."""
-        log_n, log_d, log_e = self._logs(shape, table)
-        alpha, gamma, delta, beta, zeta, omega = (shape[..., place, None] for place in range(6))
-        size = np.exp(delta * log_e + (alpha + gamma * log_e) * log_n)
-        data = np.exp(omega * log_e + (beta + zeta * log_e) * log_d)
-        return np.stack([np.ones_like(size), size, data], axis=-1)
-
-    def slopes(self, shape: Floats, table: Columns) -> Floats:
-        """Return the derivative of the terms with respect to the shape parameters."""
-        log_n, log_d, log_e = self._logs(shape, table)
-        experts = np.asarray(table["n_routed"], dtype=float)
-        terms = self.terms(shape, table)
-        slopes = np.zeros((*terms.shape, 8))
-        for term, first, log_x in ((1, 0, log_n), (2, 3, log_d)):
-            for place, by in enumerate((log_x, log_e * log_x, log_e)):
-                slopes[:, term, first + place] = by * terms[:, term]
-            by_log_e = (shape[first + 2] + shape[first + 1] * log_x) * terms[:, term]
-            for place, by in enumerate(saturated_slopes(experts, shape[6], shape[7]), 6):
-                slopes[:, term, place] = by_log_e * by
-        return slopes
+    def __init__(self) -> None:
+        super().__init__(
+            "ludziejewski2025",
+            {
+                "c": {},
+                "a": {"n_active": "alpha", ("n_active", "n_routed"): "gamma", "n_routed": "delta"},
+                "b": {"n_tokens": "beta", ("n_tokens", "n_routed"): "zeta", "n_routed": "omega"},
+            },
+            [
+                coefficient("c", FLOOR),
+                coefficient("a", "size term at one parameter"),
+                coefficient("b", "data term at one token"),
+                _any_sign("alpha", "exponent of size", -0.1, -0.2, -0.4, -0.7),
+                _any_sign("gamma", "its change with experts", -0.02, 0.02),
+                _any_sign("delta", "exponent of experts in the size term", -0.3, 0.0, 0.3),
+                _any_sign("beta", "exponent of data", -0.1, -0.2, -0.4, -0.7),
+                _any_sign("zeta", "its change with experts", -0.02, 0.02),
+                _any_sign("omega", "exponent of experts in the data term", -0.3, 0.0, 0.3),
+                e_start(1.3, 3.0),
+                e_max(150, 1e3),
+            ],
+            Saturation("n_routed", "E_start", "E_max"),
+            columns=("n_active", "n_tokens", "n_routed"),
+            reference="Ludziejewski et al., arXiv:2502.05172 (2025), the joint law; coefficients in Table 3",
+        )
 
     def at(self, theta: Floats, n_routed: float) -> dict[str, float]:
         """Return coefficients and exponents of the size and the data term for one number of experts."""
@@ -116,7 +103,6 @@ class Ludziejewski2025(Law):
         }
         return {name: float(value) for name, value in found.items()}
 
-    def _logs(self, shape: Floats, table: Columns) -> tuple[Floats, Floats, Floats]:
-        log_n, log_d = (np.log(np.asarray(table[name], dtype=float)) for name in self.columns[:2])
-        experts = np.asarray(table["n_routed"], dtype=float)
-        return log_n, log_d, np.asarray(np.log(saturated(experts, shape[..., 6:7], shape[..., 7:8])))
+
+LUDZIEJEWSKI2025 = Ludziejewski2025()
+"""The joint law of size, tokens and experts."""

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from moelaws.checks import Floats, positive
 from moelaws.errors import InputError
-from moelaws.laws import yun2024
+from moelaws.models import ratios
 from moelaws.models.catalogue import Architecture
 from moelaws.serving import roofline as yang2025
 
@@ -111,13 +111,13 @@ class Footprint:
         """
         n_dense, experts, mu = positive(n_dense=n_dense, n_routed=n_routed, mu=mu)
         breadth = mu * n_dense ** (2 / 3)
-        matrices, scores = 2 * n_dense * yun2024.active_ratio(experts), 4 * breadth
+        matrices, scores = 2 * n_dense * ratios.active_ratio(experts), 4 * breadth
         prompt = traffic.tokens_in
         return cls(
             traffic,
-            weights=BYTES * n_dense * yun2024.total_ratio(experts),
-            always=BYTES * n_dense * (1 - yun2024.MLP_SHARE),
-            experts=BYTES * n_dense * yun2024.MLP_SHARE * experts,
+            weights=BYTES * n_dense * ratios.total_ratio(experts),
+            always=BYTES * n_dense * (1 - ratios.MLP_SHARE),
+            experts=BYTES * n_dense * ratios.MLP_SHARE * experts,
             n_routed=experts,
             top_k=np.minimum(2, experts),
             cache=BYTES * 2 * breadth * traffic.context,

@@ -17,7 +17,6 @@ the number from a column. :func:`moelaws.serving.roofline.distinct_experts` give
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -76,7 +75,7 @@ class LayerTime(Law):
     """
 
     name = "layer_time"
-    columns: ClassVar[tuple[str, ...]] = (
+    columns = (
         "tokens",
         "distinct_experts",
         "top_k",
@@ -84,8 +83,8 @@ class LayerTime(Law):
         "d_expert",
         "weight_bytes",
     )
-    response: ClassVar[str] = "time_ms"
-    linear: ClassVar[tuple[Parameter, ...]] = (
+    response = "time_ms"
+    linear = (
         Parameter("overhead", "time that depends on nothing", "ms", low=0),
         Parameter("per_expert", "time that each expert in use adds besides its weights", "ms", low=0),
         Parameter("bandwidth", "bytes of weights read per second", "GB/s", low=0, rate=True),

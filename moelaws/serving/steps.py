@@ -13,7 +13,7 @@ prompt of `tokens_in` tokens has to be processed in its place.
 """
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -151,9 +151,9 @@ class StepTime(Law):
     cache_bytes: float = 2.0
 
     name = "step_time"
-    columns: ClassVar[tuple[str, ...]] = ("concurrency", "tokens_in", "tokens_out", "n_routed", "top_k")
-    response: ClassVar[str] = "throughput"
-    linear: ClassVar[tuple[Parameter, ...]] = (
+    columns = ("concurrency", "tokens_in", "tokens_out", "n_routed", "top_k")
+    response = "throughput"
+    linear = (
         Parameter("overhead", "time of a step that depends on nothing", "ms", low=0),
         Parameter("bandwidth", "bytes read per second", "GB/s", low=0, rate=True),
         Parameter("rate", "work done per second", "TFLOP/s", low=0, rate=True),

@@ -20,13 +20,12 @@ from moelaws.fitting import saved as artifact
 from moelaws.fitting.estimation import Fit
 from moelaws.fitting.intervals import Refits
 from moelaws.fitting.prediction import distance
-from moelaws.laws.yun2024 import Yun2024, active_ratio, total_ratio
+from moelaws.laws.yun2024 import YUN2024 as YUN2024
+from moelaws.models.ratios import active_ratio, total_ratio
 from moelaws.papers.yun2024.cost import Iteration, cheapest
 from moelaws.papers.yun2024.overtraining import Model, OverTrained, budget, cheapest_at_loss, lowest_loss_at_cost
 from moelaws.serving.footprint import SHAREGPT, Footprint, Traffic
 from moelaws.serving.steps import load_device
-
-LAW = Yun2024()
 
 RATIOS = ("to_optimum", "to_base", "cost_ratio")
 """What a plan has intervals of."""
@@ -109,7 +108,7 @@ def read_coefficients(path: str | os.PathLike[str]) -> tuple[Floats, Fit | None,
     Returns
     -------
     theta : numpy.ndarray, shape (10,)
-        Coefficients in the order of ``Yun2024().parameters``.
+        Coefficients in the order of the law's ``parameters``.
     fit : Fit or None
         The fit, if it is one.
     refits : Refits or None
@@ -122,8 +121,8 @@ def read_coefficients(path: str | os.PathLike[str]) -> tuple[Floats, Fit | None,
     """
     if Path(path).is_dir():
         fitted, refits = artifact.load(path)
-        if fitted.law.name != LAW.name:
-            raise InputError(f"{path}: the fit is of the law {fitted.law.name}; one of {LAW.name} is expected.")
+        if fitted.law.name != YUN2024.name:
+            raise InputError(f"{path}: the fit is of the law {fitted.law.name}; one of {YUN2024.name} is expected.")
         return fitted.coefficients, fitted, refits
     try:
         values = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -131,14 +130,14 @@ def read_coefficients(path: str | os.PathLike[str]) -> tuple[Floats, Fit | None,
         raise InputError(f"{path}: no coefficients can be read there ({error.strerror}).") from None
     except ValueError:
         raise InputError(f"{path}: this is no JSON file; an object of the coefficients is expected.") from None
-    names = [parameter.name for parameter in LAW.parameters]
+    names = [parameter.name for parameter in YUN2024.parameters]
     if not isinstance(values, dict) or set(values) != set(names):
         raise InputError(f"{path}: an object with the values {', '.join(names)} and no others is expected.")
-    for parameter in LAW.parameters:
+    for parameter in YUN2024.parameters:
         value, low, high = values[parameter.name], parameter.low, parameter.high
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
             raise InputError(f"{path}: {parameter.name} is {value!r}; a number from {low:g} to {high:g} is expected.")
-    return LAW.theta(values), None, None
+    return YUN2024.theta(values), None, None
 
 
 def plan(
@@ -228,7 +227,7 @@ def plan(
     if refits is not None and not intervals:
         objections.append("There are no intervals: with the coefficients of some draws no model is the answer.")
     return ServingPlan(
-        law=LAW.name,
+        law=YUN2024.name,
         bound=bound,
         device=device,
         flops=float(flops),
@@ -286,7 +285,7 @@ def _objections(answer: OverTrained, fitted: Fit | None, bound: str) -> list[str
         )
         return objections
     for name, model in (("chosen", answer.chosen), ("base", answer.base)):
-        point = pd.DataFrame({column: [float(getattr(model, column))] for column in LAW.columns})
+        point = pd.DataFrame({column: [float(getattr(model, column))] for column in YUN2024.columns})
         if (outside := float(distance(fitted, point)[0])) > 0:
             objections.append(
                 f"The {name} model is an extrapolation: it lies {outside:.2g} of the fitted log range outside the runs."

@@ -38,8 +38,8 @@ from numpy.typing import ArrayLike
 
 from moelaws.checks import Floats, positive
 from moelaws.errors import InputError
-from moelaws.laws import yun2024
 from moelaws.models.catalogue import Architecture
+from moelaws.models.ratios import total_ratio
 from moelaws.serving.footprint import BYTES, MU, SHAREGPT, Footprint, Traffic
 from moelaws.serving.steps import Device
 
@@ -191,7 +191,7 @@ def largest_size(
     """
     gpus, experts, mu = positive(gpus=gpus, n_routed=n_routed, mu=mu)
     memory = gpus * device.memory
-    weights = BYTES * yun2024.total_ratio(experts)
+    weights = BYTES * total_ratio(experts)
     cache = BYTES * 2 * mu * traffic.context
     # weights x³ + cache x² = memory for x = N^(1/3) grows and is convex, so Newton's method falls from above.
     root = (memory / weights) ** (1 / 3)

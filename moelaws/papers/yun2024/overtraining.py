@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from moelaws.checks import Floats, positive
-from moelaws.laws import yun2024
+from moelaws.models.ratios import active_ratio
+from moelaws.papers.yun2024 import budget as eq4
 
 OfSize: TypeAlias = Callable[[Floats, float], Floats]
 """A quantity of a size and a number of experts; it broadcasts over sizes."""
@@ -125,7 +126,7 @@ def budget(theta: Floats, flops: ArrayLike, cost: OfSize) -> Budget:
     Parameters
     ----------
     theta : numpy.ndarray, shape (..., 10)
-        Coefficients in the order of ``Yun2024().parameters``.
+        Coefficients in the order of the law's ``parameters``.
     flops : array_like
         Training compute, FLOP; it broadcasts with the leading axes of `theta`.
     cost : callable
@@ -134,13 +135,13 @@ def budget(theta: Floats, flops: ArrayLike, cost: OfSize) -> Budget:
     (flops,) = positive(flops=flops)
 
     def tokens(n_dense: Floats, n_routed: float) -> Floats:
-        return np.asarray(flops / (6 * yun2024.active_ratio(n_routed) * n_dense))
+        return np.asarray(flops / (6 * active_ratio(n_routed) * n_dense))
 
     def loss(n_dense: Floats, n_routed: float) -> Floats:
-        return yun2024.loss_at(theta, n_dense, flops, n_routed, yun2024.active_ratio(n_routed))
+        return eq4.loss_at(theta, n_dense, flops, n_routed, active_ratio(n_routed))
 
     def optimum(n_routed: float) -> Floats:
-        return yun2024.optimum(theta, flops, n_routed, yun2024.active_ratio(n_routed))[0]
+        return eq4.optimum(theta, flops, n_routed, active_ratio(n_routed))[0]
 
     return Budget(optimum, tokens, loss, cost)
 

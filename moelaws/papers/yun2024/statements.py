@@ -30,7 +30,8 @@ from typing import Literal
 import numpy as np
 
 from moelaws.checks import Floats
-from moelaws.laws.yun2024 import active_ratio, flops_at_loss, loss_at, optimum, size_at_loss, total_ratio
+from moelaws.models.ratios import active_ratio, total_ratio
+from moelaws.papers.yun2024.budget import flops_at_loss, loss_at, optimum, size_at_loss
 
 Counted = Literal["dense", "active", "total"]
 """Which parameters count: those of the corresponding dense model, those that a token uses, or all."""
@@ -126,7 +127,7 @@ def predict(thetas: Floats, convention: Convention = Convention()) -> Floats:
     Parameters
     ----------
     thetas : numpy.ndarray, shape (..., 10)
-        Coefficients in the order of ``Yun2024().parameters``.
+        Coefficients in the order of the law's ``parameters``.
     convention : Convention
         Which parameters count.
 

@@ -1,0 +1,164 @@
+"""Fits of one law to the same rows, weighted in many ways, all at once.
+
+A resample of the rows is a weight for each of them: how often it was drawn. A thousand refits are then one
+problem with an axis more, whose steps are a few operations on arrays.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from moelaws.checks import Floats
+from moelaws.fitting.objective import Problem
+from moelaws.fitting.optimise import least_squares
+
+STEPS = 100
+"""After how many steps a fit that still moves is left to the solver of single fits."""
+
+CHUNK = 25_000
+"""Weights that are worked on at once: what a processor's cache holds is several times faster than what it does not."""
+
+
+def refit(
+    problem: Problem, start: Floats, counts: Iterator[NDArray[np.integer]], draws: int, progress: bool = False
+) -> tuple[Floats, Floats, Floats]:
+    """Minimise the objective once for each way to count the rows.
+
+    What does not converge in the batch is fitted by itself, from the same start. Batches go through joblib.
+
+    Parameters
+    ----------
+    problem : Problem
+        Law, rows and loss.
+    start : numpy.ndarray, shape (free coefficients,)
+        The fit to all rows.
+    counts : iterator of numpy.ndarray, shape (rows,)
+        How often each row counts.
+    draws : int
+        How many counts there are.
+    progress : bool
+        Whether a bar shows how far it is, if it takes longer than two seconds.
+
+    Returns
+    -------
+    coefficients : numpy.ndarray, shape (draws, free coefficients)
+    alone, failed : numpy.ndarray of bool, shape (draws,)
+        Which were fitted by themselves, and which of those did not converge either.
+    """
+    size = max(1, CHUNK // len(problem.observed))
+    batches = iter(lambda: list(islice(counts, size)), [])
+    tasks = (joblib.delayed(_batch)(problem, start, np.array(batch)) for batch in batches)
+    found = []
+    with tqdm(total=draws, delay=2, disable=not progress, unit="fit") as bar:
+        for batch in joblib.Parallel(return_as="generator")(tasks):
+            found.append(batch)
+            bar.update(len(batch[0]))
+    coefficients, alone, failed = map(np.concatenate, zip(*found, strict=True))
+    return coefficients, alone, failed
+
+
+def _batch(problem: Problem, start: Floats, counts: NDArray[np.integer]) -> tuple[Floats, ...]:
+    coefficients, converged = refine(problem, start, counts.astype(float))
+    failed = np.zeros(len(counts), dtype=bool)
+    for draw in np.flatnonzero(~converged):
+        rows = np.repeat(np.arange(counts.shape[1]), counts[draw])
+        coefficients[draw], one = least_squares(problem.rows(rows), start)
+        failed[draw] = not one
+    return coefficients, ~converged, failed
+
+
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a trial step may leave what a float holds, and is refused
+def refine(problem: Problem, start: Floats, weights: Floats, tolerance: float = 1e-14) -> tuple[Floats, NDArray[np.bool_]]:
+    """Minimise the weighted objective for each row of weights, from one start.
+
+    Steps are those of Levenberg and Marquardt, with Nielsen's damping. Rows beyond the bend of a Huber loss
+    pull with constant force and add no curvature, which makes it Newton's method there. A coefficient that is
+    pushed against its bound stays on it. A positive linear one moves along its logarithm, which straightens its
+    trade-off with an exponent.
+
+    Parameters
+    ----------
+    problem : Problem
+        Law, rows and loss.
+    start : numpy.ndarray, shape (free coefficients,)
+        Where all begin.
+    weights : numpy.ndarray, shape (draws, rows)
+        What each row counts in each draw.
+    tolerance : float
+        What an undamped step still gains, relative to the objective, where it has converged.
+
+    Returns
+    -------
+    coefficients : numpy.ndarray, shape (draws, free coefficients)
+    converged : numpy.ndarray of bool, shape (draws,)
+
+    References
+    ----------
+    K. Madsen, H. B. Nielsen and O. Tingleff, Methods for Non-Linear Least Squares Problems,
+    2nd ed. (2004), Section 3.2.
+    """
+    low, high = problem.bounds()
+    positive = (low == 0) & [places[0] < len(problem.law.linear) for places in problem.slots]
+    found = np.tile(np.clip(start, low, high), (len(weights), 1))
+    converged = np.zeros(len(weights), dtype=bool)
+    live, free = np.arange(len(weights)), found.copy()
+    damping, growth = np.full(len(weights), 1e-4), np.full(len(weights), 2.0)
+    objective, slope, curvature, lengths = _expanded(problem, free[:1], weights)
+    lengths = np.broadcast_to(lengths, free.shape).copy()
+    for _ in range(STEPS):
+        loose = ~((free <= low) & (slope > 0) | (free >= high) & (slope < 0))
+        down = np.where(loose, -slope, 0.0)
+        matrix = np.where(loose[:, :, None] & loose[:, None, :], curvature, 0.0)
+        np.einsum("dkk->dk", matrix)[...] += np.where(loose, damping[:, None], 1.0)
+        step = np.linalg.solve(matrix, down[..., None])[..., 0]
+        unit = np.maximum(objective, 1e-16 * weights.sum(axis=1))  # errors of 1e-8 count as none
+        done = (np.sum(down * step, axis=1) <= tolerance * unit) & (damping < 1e-3)
+        trial = np.clip(_moved(free, step / lengths, positive), low, high)
+        there = _expanded(problem, trial, weights)
+        step = (trial - free) * lengths
+        gain = -np.sum(slope * step, axis=1) - np.einsum("dk,dkl,dl->d", step, curvature, step) / 2
+        better = there[0] < objective
+        ratio = np.where(better, objective - there[0], 0.0) / np.maximum(gain, 1e-300)
+        shrunk = np.maximum(damping * np.maximum(0.1, 1 - (2 * np.minimum(ratio, 2.0) - 1) ** 3), 1e-12)
+        damping, growth = np.where(better, shrunk, damping * growth), np.where(better, 2.0, 2 * growth)
+        for old, new in zip((free, objective, slope, curvature, lengths), (trial, *there), strict=True):
+            old[better] = new[better]
+        found[live], converged[live] = free, done
+        on = ~done & (damping < 1e16)
+        if not on.any():
+            break
+        state = live, weights, free, objective, slope, curvature, lengths, damping, growth
+        live, weights, free, objective, slope, curvature, lengths, damping, growth = (part[on] for part in state)
+    return found, converged
+
+
+def _moved(free: Floats, step: Floats, positive: NDArray[np.bool_]) -> Floats:
+    """Add a step; a positive coefficient changes by that share, save where the step takes it to zero."""
+    share = np.divide(step, free, out=np.full_like(free, np.inf), where=positive & (free > 0))
+    return np.where(np.abs(share) < 1, free * np.exp(np.minimum(share, 1)), free + step)
+
+
+def _expanded(problem: Problem, free: Floats, weights: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return objective, slope and curvature in units of the lengths of the Jacobian's columns, and these lengths.
+
+    Of one row of coefficients for all rows of weights, or of one each.
+    """
+    loss, spread, theta = problem.loss, problem.spread, problem.theta(free)
+    predicted = problem.law.predict(theta, problem.columns)
+    errors = loss.errors(predicted, problem.observed)
+    slopes = loss.slope(predicted, problem.observed)[:, None]
+    # Rows come last, which makes the products below several times faster.
+    matrix = np.swapaxes(problem.law.gradient(theta, problem.columns), 1, 2) * slopes
+    across = matrix.swapaxes(1, 2)
+    squares = spread.T @ ((matrix * weights[:, None]) @ across) @ spread
+    lengths = np.sqrt(np.einsum("dkk->dk", squares))
+    lengths[lengths == 0] = 1.0
+    if loss.delta is not None:
+        squares = spread.T @ ((matrix * (weights * loss.bend(errors))[:, None]) @ across) @ spread
+    slope = ((weights * loss.pull(errors))[:, None] @ across)[:, 0] @ spread
+    objective = np.sum(weights * loss.cost(errors), axis=1)
+    return objective, slope / lengths, squares / (lengths[:, :, None] * lengths[:, None, :]), lengths

@@ -1,0 +1,274 @@
+"""Laws that are declared by the powers of their columns: sums of products of powers, and products of powers.
+
+In both, a term is made of logarithms of columns and of their products, and one column may saturate
+(:mod:`moelaws.laws.saturation`). That is all it takes for the derivatives and for the formula.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import prod
+
+import numpy as np
+
+from moelaws.checks import Columns, Floats
+from moelaws.laws.base import Law, Parameter, declared
+from moelaws.laws.saturation import Saturation, saturated, saturated_slopes
+
+EXPONENTS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
+"""Starts of an exponent of which nothing is known."""
+
+FLOOR = "irreducible loss"
+"""Meaning of the constant term."""
+
+Key = str | tuple[str, ...]
+"""A column, or several whose logarithms are multiplied."""
+
+Term = Mapping[Key, str]
+"""Exponents of columns."""
+
+
+def coefficient(name: str, meaning: str, unit: str = "nats/token") -> Parameter:
+    """Return a linear coefficient that is not negative."""
+    return Parameter(name, meaning, unit, low=0)
+
+
+def exponent(
+    name: str, meaning: str, screen: Sequence[float] = EXPONENTS, low: float = 0, high: float = 3
+) -> Parameter:
+    """Return an exponent."""
+    return Parameter(name, meaning, "1", low, high, tuple(screen))
+
+
+class _OfLogarithms(Law):
+    """What both kinds share: logarithms of columns, and how they change with the ends of a saturation."""
+
+    saturation: Saturation | None
+    bases: Mapping[str, float]
+
+    def _declare(
+        self,
+        name: str,
+        keys: Iterable[Key],
+        columns: Sequence[str],
+        saturation: Saturation | None,
+        response: str,
+        reference: str,
+    ) -> None:
+        self.name, self.response, self.reference, self.saturation = name, response, reference, saturation
+        self.columns = tuple(dict.fromkeys((*columns, *(column for key in keys for column in _tuple(key)))))
+
+    def _logs(self, shape: Floats, table: Columns) -> dict[str, Floats]:
+        logs = {}
+        for column, values in self._read(table).items():
+            if self.saturation and column == self.saturation.column:
+                values = saturated(values + self.saturation.shift, *self._ends(shape))
+            logs[column] = np.log(values)
+            if column in self.bases:
+                logs[column] = logs[column] / np.log(self.bases[column])
+        return logs
+
+    def _ends(self, shape: Floats) -> list[Floats]:
+        assert self.saturation
+        return [shape[..., self._place(name), None] for name in (self.saturation.start, self.saturation.end)]
+
+    def _by_ends(self, shape: Floats, table: Columns) -> Iterator[tuple[int, Floats]]:
+        """Yield the places of the two ends, with the derivative of the saturated column's logarithm."""
+        if self.saturation:
+            values = self._read(table)[self.saturation.column] + self.saturation.shift
+            slopes = saturated_slopes(values, *self._ends(shape))
+            for name, slope in zip((self.saturation.start, self.saturation.end), slopes, strict=True):
+                yield self._place(name), slope / np.log(self.bases.get(self.saturation.column, np.e))
+
+    def _product(self, logs: Mapping[str, Floats], key: Key) -> Floats:
+        return prod((logs[column] for column in _tuple(key)), start=np.ones(1))
+
+    def _others(self, logs: Mapping[str, Floats], key: Key) -> Floats | None:
+        """Return the product without the saturated column, or nothing if that is not in it."""
+        columns = _tuple(key)
+        if not self.saturation or self.saturation.column not in columns:
+            return None
+        return self._product(logs, tuple(column for column in columns if column != self.saturation.column))
+
+    def _shown(self, column: str) -> str:
+        return f"{column}_hat" if self.saturation and column == self.saturation.column else column
+
+    def _formula(self, law: str) -> str:
+        return f"{law}, {self.saturation.formula}" if self.saturation else law
+
+
+class PowerSum(_OfLogarithms):
+    r"""A sum of products of powers of columns, each with a coefficient.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    terms : dict of dict of str
+        For each coefficient, the exponent of each column: the name of a parameter, with a minus sign or without.
+        The exponent of a tuple of columns is that of the first times the logarithms of the others,
+        :math:`N^{d \ln E}`. A term without columns is a constant.
+    parameters : iterable of Parameter
+        Those with a meaning, bounds or starts of their own. Other coefficients are not negative, and other exponents
+        lie between zero and three.
+    saturation : Saturation, optional
+        The column that saturates.
+    columns : sequence of str, optional
+        Those that come first in the law's list; others follow as the terms name them.
+    reference, response : str
+        As for every law.
+
+    Examples
+    --------
+    A law of one's own that has nothing to declare but its terms, with coefficients of a refit of Chinchilla's:
+
+    >>> mine = PowerSum("mine", {"E": {}, "A": {"n_active": "-alpha"}, "B": {"n_tokens": "-beta"}})
+    >>> mine.formula
+    'E + A * n_active**-alpha + B * n_tokens**-beta'
+    >>> theta = mine.theta({"E": 1.8172, "A": 482.01, "B": 2085.43, "alpha": 0.3478, "beta": 0.3658})
+    >>> mine.predict(theta, {"n_active": [70e9], "n_tokens": [1.4e12]}).round(3).tolist()
+    [1.974]
+    """
+
+    def __init__(
+        self,
+        name: str,
+        terms: Mapping[str, Term],
+        parameters: Iterable[Parameter] = (),
+        saturation: Saturation | None = None,
+        *,
+        columns: Sequence[str] = (),
+        reference: str = "",
+        response: str = "loss",
+    ) -> None:
+        self.bases = {}
+        self._declare(name, (key for term in terms.values() for key in term), columns, saturation, response, reference)
+        parameters = tuple(parameters)
+        known = {parameter.name for parameter in parameters}
+        powers = dict.fromkeys(power.lstrip("-") for term in terms.values() for power in term.values())
+        others = [exponent(power, "exponent") for power in powers if power not in known]
+        self.linear, self.shape = declared(terms, (*parameters, *others))
+        self.powers = [
+            [(key, -1.0 if power[0] == "-" else 1.0, self._place(power.lstrip("-"))) for key, power in term.items()]
+            for term in terms.values()
+        ]
+        shown = [
+            " * ".join([name, *(self._power_shown(key, power) for key, power in term.items())])
+            for name, term in terms.items()
+        ]
+        self.formula = self._formula(" + ".join(shown))
+
+    def terms(self, shape: Floats, table: Columns) -> Floats:
+        """Return the terms."""
+        logs = self._logs(shape, table)
+        terms = np.ones((*shape.shape[:-1], next(iter(logs.values())).shape[-1], len(self.linear)))
+        for place, powers in enumerate(self.powers):
+            if powers:
+                parts = [sign * shape[..., m, None] * self._product(logs, key) for key, sign, m in powers]
+                terms[..., place] = np.exp(sum(parts[1:], start=parts[0]))
+        return terms
+
+    def slopes(self, shape: Floats, table: Columns) -> Floats:
+        """Return the derivative of the terms, shape (..., rows, linear coefficients, shape parameters)."""
+        terms = self.terms(shape, table)
+        slopes = np.zeros((*terms.shape, len(self.shape)))
+        for place, m, slope in self._log_slopes(shape, table):
+            slopes[..., place, m] += slope * terms[..., place]
+        return slopes
+
+    def _by_shape(self, coefficients: Floats, shape: Floats, table: Columns, terms: Floats) -> Floats:
+        weighted = terms * coefficients[..., None, :]
+        by_shape = np.zeros((*terms.shape[:-1], len(self.shape)))
+        for place, m, slope in self._log_slopes(shape, table):
+            by_shape[..., m] += slope * weighted[..., place]
+        return by_shape
+
+    def _log_slopes(self, shape: Floats, table: Columns) -> Iterator[tuple[int, int, Floats]]:
+        """Yield terms and shape parameters, by their places, with the derivative of the term's logarithm."""
+        logs, ends = self._logs(shape, table), list(self._by_ends(shape, table))
+        for place, powers in enumerate(self.powers):
+            for key, sign, m in powers:
+                yield place, m, sign * self._product(logs, key)
+                others = self._others(logs, key)
+                if others is not None:
+                    for end, slope in ends:
+                        yield place, end, sign * shape[..., m, None] * others * slope
+
+    def _power_shown(self, key: Key, power: str) -> str:
+        first, *rest = (self._shown(column) for column in _tuple(key))
+        return f"{first}**({power}*{'*'.join(f'ln({column})' for column in rest)})" if rest else f"{first}**{power}"
+
+
+class PowerProduct(_OfLogarithms):
+    r"""A product of powers, whose exponents may change with the logarithms of other columns.
+
+    The logarithm of the response is a sum of coefficients, each times the product of the logarithms of some columns.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    terms : dict of tuple of str
+        For each coefficient, the columns whose logarithms it multiplies; none for a constant.
+    parameters, saturation, columns, reference, response
+        As for :class:`PowerSum`; coefficients have no bounds.
+    bases : dict of float
+        Bases of the logarithms of columns and of the response, where they are not natural.
+
+    Examples
+    --------
+    >>> mine = PowerProduct("mine", {"k": (), "a": ("flops",)}, bases={"loss": 10, "flops": 10})
+    >>> mine.formula, mine.predict(mine.theta({"k": 1.5, "a": -0.05}), {"flops": [1e20]}).round(3).tolist()
+    ('10**(k + a*log10(flops))', [3.162])
+    """
+
+    link = "log"
+
+    def __init__(
+        self,
+        name: str,
+        terms: Mapping[str, tuple[str, ...]],
+        parameters: Iterable[Parameter] = (),
+        saturation: Saturation | None = None,
+        *,
+        bases: Mapping[str, float] | None = None,
+        columns: Sequence[str] = (),
+        reference: str = "",
+        response: str = "loss",
+    ) -> None:
+        self.bases = dict(bases or {})
+        self._declare(name, terms.values(), columns, saturation, response, reference)
+        parameters = tuple(parameters)
+        known = {parameter.name for parameter in parameters}
+        others = [Parameter(name, "coefficient", "1") for name in terms if name not in known]
+        self.linear, self.shape = declared(terms, (*parameters, *others))
+        self.keys = list(terms.values())
+        base = self.bases.get(response, np.e)
+        self.factor = float(np.log(base))
+        shown = " + ".join("*".join([name, *map(self._log_shown, key)]) for name, key in terms.items())
+        self.formula = self._formula(f"exp({shown})" if base == np.e else f"{base:g}**({shown})")
+
+    def terms(self, shape: Floats, table: Columns) -> Floats:
+        """Return the terms of the natural logarithm."""
+        logs = self._logs(shape, table)
+        terms = np.empty((*shape.shape[:-1], next(iter(logs.values())).shape[-1], len(self.linear)))
+        for place, key in enumerate(self.keys):
+            terms[..., place] = self.factor * self._product(logs, key)
+        return terms
+
+    def slopes(self, shape: Floats, table: Columns) -> Floats:
+        """Return the derivative of the terms, shape (..., rows, linear coefficients, shape parameters)."""
+        logs = self._logs(shape, table)
+        slopes = np.zeros((*self.terms(shape, table).shape, len(self.shape)))
+        for end, slope in self._by_ends(shape, table):
+            for place, key in enumerate(self.keys):
+                others = self._others(logs, key)
+                if others is not None:
+                    slopes[..., place, end] = self.factor * others * slope
+        return slopes
+
+    def _log_shown(self, column: str) -> str:
+        base, column = self.bases.get(column, np.e), self._shown(column)
+        return f"ln({column})" if base == np.e else f"log{base:g}({column})"
+
+
+def _tuple(key: Key) -> tuple[str, ...]:
+    return (key,) if isinstance(key, str) else key

@@ -1,0 +1,1 @@
+"""What belongs to Tian et al. (2025), arXiv:2507.17702, alone."""
