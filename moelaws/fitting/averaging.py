@@ -81,16 +81,17 @@ class Average:
         Returns
         -------
         pandas.DataFrame
-            `value`, `low`, `high` and `distance`, the largest of the laws with a weight, as in
+            `value`, `mean_low`, `mean_high` and `distance`, the largest of the laws with a weight, as in
             :func:`moelaws.fitting.prediction.predict`.
         """
         used = {name: one for name, one in self.fits.items() if self.weights[name] > 0}
         again = {name: refits(one, by, draws, seed) for name, one in used.items()}
+        failed = {draw for one in again.values() for draw in one.failed}
+        each = sum(self.weights[name] * _drawn(one, points, failed) for name, one in again.items())
         widest = max(again.values(), key=lambda one: len(one.fit.free))
-        each = np.sum([self.weights[name] * _drawn(one, points) for name, one in again.items()], axis=0)
-        low, high = widest.interval(each, level)
+        low, high = widest.interval(np.asarray(each), level)
         outside = np.max([distance(one, points) for one in used.values()], axis=0)
-        columns = {"value": self.predict(points), "low": low, "high": high, "distance": outside}
+        columns = {"value": self.predict(points), "mean_low": low, "mean_high": high, "distance": outside}
         return pd.DataFrame(columns, index=points.index)
 
 
@@ -125,8 +126,9 @@ def weighed(predicted: Floats, observed: Floats, kind: str = DEFAULT) -> Floats:
     return np.asarray(raw / raw.sum())
 
 
-def _drawn(again: Refits, points: pd.DataFrame) -> Floats:
-    """Return the law's value for each draw and point."""
-    law = again.fit.law
-    columns = {name: numbers(points, name, "The table of points") for name in law.columns}
-    return np.array([law.predict(again.fit.problem.theta(draw), columns) for draw in again.coefficients])
+def _drawn(again: Refits, points: pd.DataFrame, failed: set[int]) -> Floats:
+    """Return the law's value for each point and each draw to which all laws could be fitted."""
+    fit = again.fit
+    draws = np.delete(np.arange(len(again.coefficients) + len(again.failed)), again.failed)
+    columns = {name: numbers(points, name, "The table of points") for name in fit.law.columns}
+    return fit.law.predict(fit.problem.theta(again.coefficients[~np.isin(draws, list(failed))]), columns)

@@ -178,14 +178,7 @@ def _covariance(fit: Fit, lengths: Floats) -> tuple[Floats, int]:
 def _slopes(fit: Fit, columns: Columns) -> Floats:
     """Return the derivative of log predictions by the free coefficients, shape (rows, free)."""
     predicted = fit.law.predict(fit.coefficients, columns)
-    return np.asarray(fit.law.gradient(fit.coefficients, columns) @ _spread(fit) / predicted[:, None])
-
-
-def _spread(fit: Fit) -> Floats:
-    spread: Floats = np.zeros((len(fit.coefficients), len(fit.free)))
-    for column, places in enumerate(fit.problem.slots):
-        spread[list(places), column] = 1
-    return spread
+    return np.asarray(fit.law.gradient(fit.coefficients, columns) @ fit.problem.spread / predicted[:, None])
 
 
 def _question(fit: Fit, parameter: str | None, point: Mapping[str, float] | None) -> Floats:

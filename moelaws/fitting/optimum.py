@@ -1,7 +1,7 @@
 """What a fitted law recommends for a budget: size, tokens and experts of lowest loss.
 
-Along a budget of compute C = 6 N D only the size is free. The loss is computed on a grid in its logarithm, once over all
-sizes and once around the lowest; the parabola through the lowest point and its two neighbours gives the optimum.
+Along a budget of compute C = 6 N D only the size is free. The loss is computed on a grid in its logarithm, once over
+all sizes and once around the lowest; the parabola through the lowest point and its two neighbours gives the optimum.
 """
 
 from collections.abc import Iterator, Sequence
@@ -114,7 +114,7 @@ def optimum(
         )
     intervals = {}
     if refits is not None:
-        thetas = [fit.problem.theta(draw) for draw in refits.coefficients]
+        thetas = fit.problem.theta(refits.coefficients)
         drawn = np.array([[_lowest(law, theta, times, *rest) for times in tried] for theta in thetas])
         firsts = drawn[:, :, 1].argmin(axis=1)
         by_expansion["share"] = [float(np.mean(firsts == place)) for place in range(len(tried))]
