@@ -3,11 +3,11 @@
 What it computes with is imported when it runs, so that other commands start at once.
 """
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from moelaws.cli.output import echo_json, echo_warnings, numbers_of
 from moelaws.errors import InputError
 
 if TYPE_CHECKING:
@@ -16,12 +16,20 @@ if TYPE_CHECKING:
 
 
 @click.command("allocate")
-@click.option("--law", "name", required=True, metavar="NAME", help="Whose recommendation, wan2026 or yun2024.")
+@click.option("--law", "name", metavar="NAME", help="Whose recommendation, wan2026 or yun2024; or")
+@click.option("--fit", "folder", type=click.Path(), metavar="DIR", help="the fit that 'moelaws fit --out DIR' wrote.")
 @click.option("--flops", required=True, type=float, metavar="C", help="Training compute in FLOP, such as 1e20.")
 @click.option("--extrapolate", is_flag=True, help="wan2026: answer for budgets outside the law's runs, too.")
 @click.option("--coefficients", metavar="PATH", help="yun2024: folder of a saved fit, or JSON file of the ten values.")
 @click.option("--base", type=float, metavar="E", help="yun2024: experts of the loss-optimal base model, such as 4.")
-@click.option("--experts", type=float, metavar="E", help="yun2024: experts of the model that is looked for.")
+@click.option(
+    "--experts", metavar="E,...", help="yun2024: experts of the model looked for; --fit: those to choose from."
+)
+@click.option(
+    "--granularity", type=float, metavar="G", help="--fit: of the model, for laws that read it; 1 by default."
+)
+@click.option("--max-total", "most_total", type=float, metavar="N", help="--fit: parameters that the model may have.")
+@click.option("--outside", type=float, metavar="X", help="--fit: share of active parameters not in experts; 1/3.")
 @click.option("--bound", type=click.Choice(["loss", "cost"]), help="yun2024: what the base bounds; loss by default.")
 @click.option("--device", metavar="NAME", help="yun2024: of the table devices/devices; A100-40G-SXM by default.")
 @click.option("--gpus", type=int, metavar="G", help="yun2024: most devices of one replica; 8 by default.")
@@ -30,12 +38,15 @@ if TYPE_CHECKING:
 @click.option("--tokens-out", type=float, metavar="N", help="yun2024: tokens of an average output; 337.99 by default.")
 @click.option("--price", type=float, metavar="X", help="yun2024: price of a device for an hour.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
-def allocate_command(name: str, flops: float, extrapolate: bool, as_json: bool, **options: Any) -> None:
+def allocate_command(
+    name: str | None, folder: str | None, flops: float, extrapolate: bool, as_json: bool, **options: Any
+) -> None:
     """What a law recommends for a budget.
 
-    By wan2026: sizes, tokens, a complete architecture, and what each step rests on. By yun2024: the smaller model
-    with more tokens that serves as well as a base model for less, or better for the same. The paper prints no
-    coefficients, so that your own are needed; costs are the least that data sheets allow.
+    By your own fit: size, tokens and experts of lowest loss, with intervals from its bootstrap. By wan2026: sizes,
+    tokens, a complete architecture, and what each step rests on. By yun2024: the smaller model with more tokens that
+    serves as well as a base model for less, or better for the same. The paper prints no coefficients, so that your own
+    are needed; costs are the least that data sheets allow.
 
     Example: moelaws allocate --law wan2026 --flops 1e22 --extrapolate
     """
@@ -43,6 +54,18 @@ def allocate_command(name: str, flops: float, extrapolate: bool, as_json: bool, 
     from moelaws.papers.yun2024 import allocation as yun2024
 
     given = {option: value for option, value in options.items() if value is not None}
+    if (name is None) == (folder is None):
+        raise InputError("Option --law or --fit is expected, and not both.")
+    if "experts" in given:
+        given["experts"] = numbers_of(given["experts"], "--experts")
+    if folder is not None:
+        if foreign := [option for option in given if option not in _OF_FITS] or ["extrapolate"] * extrapolate:
+            raise InputError(f"Option --{foreign[0].replace('_', '-')} belongs to --law, not to --fit.")
+        _allocate_by(folder, flops, given, as_json)
+        return
+    assert name is not None
+    if foreign := [option for option in _OF_FITS if option in given and option != "experts"]:
+        raise InputError(f"Option --{_OF_FITS[foreign[0]]} belongs to --fit, not to --law.")
     plan: Plan | ServingPlan
     if name == yun2024.YUN2024.name:
         for option in ("coefficients", "base", "experts"):
@@ -52,20 +75,49 @@ def allocate_command(name: str, flops: float, extrapolate: bool, as_json: bool, 
             raise InputError(
                 "Option --extrapolate belongs to --law wan2026; yun2024 says how far outside its answer is."
             )
-        plan = yun2024.plan(flops, **given)
+        if len(given["experts"]) != 1:
+            raise InputError(
+                f"Option --experts has {len(given['experts'])} numbers; one is expected with --law {name}."
+            )
+        plan = yun2024.plan(flops, **(given | {"experts": given["experts"][0]}))
     elif given:
         raise InputError(f"Option --{next(iter(given)).replace('_', '-')} belongs to --law yun2024, not to {name}.")
     else:
         plan = allocate(name, flops, extrapolate)
     if as_json:
-        click.echo(json.dumps(plan.report(), indent=2, ensure_ascii=False, allow_nan=False))
+        echo_json(plan.report())
         return
     if isinstance(plan, yun2024.ServingPlan):
         _show_served(plan)
     else:
         _show(plan)
-    for sentence in plan.warnings:
-        click.echo(f"Warning: {sentence}", err=True)
+    echo_warnings(plan.warnings)
+
+
+_OF_FITS = {"experts": "experts", "granularity": "granularity", "most_total": "max-total", "outside": "outside"}
+"""Parameters of :func:`moelaws.fitting.optimum.optimum` and the options that set them."""
+
+
+def _allocate_by(folder: str, flops: float, given: dict[str, Any], as_json: bool) -> None:
+    from moelaws.fitting import saved
+    from moelaws.fitting.optimum import optimum
+
+    fitted, sample = saved.load(folder)
+    best = optimum(fitted, flops, sample, **given)
+    warnings = [*fitted.warnings, *best.warnings]
+    if as_json:
+        echo_json(
+            {"law": fitted.law.name, "flops": flops, "run": best.run, "loss": best.loss, "intervals": best.intervals}
+            | {"by_expansion": best.by_expansion.to_dict("records"), "distance": best.distance, "warnings": warnings}
+        )
+        return
+    click.echo(f"{fitted.law.name}, fitted to {len(fitted.table)} rows, {flops:g} FLOP: the run of lowest loss")
+    for name, value in {**best.run, "loss": best.loss}.items():
+        limits = " ({:.4g} to {:.4g})".format(*best.intervals[name]) if name in best.intervals else ""
+        click.echo(f"    {name} = {value:.4g}{limits}")
+    if len(best.by_expansion) > 1:
+        click.echo(best.by_expansion.to_string(index=False, float_format="{:.4g}".format))
+    echo_warnings(warnings)
 
 
 _NEEDED = {

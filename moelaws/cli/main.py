@@ -15,7 +15,10 @@ from moelaws import data
 from moelaws.cli import allocate as cli_allocate
 from moelaws.cli import arch as cli_arch
 from moelaws.cli import claims as cli_claims
+from moelaws.cli import design as cli_design
 from moelaws.cli import fits as cli_fits
+from moelaws.cli import isoflop as cli_isoflop
+from moelaws.cli import laws as cli_laws
 from moelaws.data import registry
 from moelaws.errors import InputError
 
@@ -65,6 +68,10 @@ for command in (
     cli_fits.predict_command,
     cli_fits.compare_command,
     cli_allocate.allocate_command,
+    cli_isoflop.isoflop_command,
+    cli_design.plan_command,
+    cli_design.suggest_command,
+    cli_laws.laws_command,
 ):
     main.add_command(command)
 

@@ -1,12 +1,20 @@
 """Several laws on the same rows: which one the training rows choose, and how it does on the others.
 
 The choice comes first. It rests on forward validation inside the training rows: the rows are
-ordered by one column, say size, and the law that best predicts the larger ones from the smaller
-ones is chosen, as that is what a law is used for. The rows held out are read by
-:meth:`Comparison.score` and by nothing else.
+ordered by one column, say size, and laws predict the larger ones from the smaller ones, as that
+is what a law is used for. Of the laws within the noise of the best, the simplest is chosen. The rows
+held out are read by :meth:`Comparison.score` and by nothing else. What the noise is, and how often a needless term is
+chosen and an interval holds, is counted in ``data/comparison_null``.
+
+References
+----------
+L. Breiman, J. Friedman, R. Olshen and C. Stone, Classification and Regression Trees (1984), Section 3.4.3: the rule
+of one standard error.
+T. C. Hesterberg, What teachers should know about the bootstrap, The American Statistician 69 (2015) 371-386, Section
+3.3: percentiles expanded for few rows.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -14,13 +22,15 @@ import joblib
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import stats
 from tqdm import tqdm
 
 from moelaws.checks import Floats
 from moelaws.data.table import numbers
 from moelaws.errors import InputError
+from moelaws.fitting.averaging import AVERAGES, DEFAULT, Average, weighed
 from moelaws.fitting.estimation import LOG_SQUARES, Fit, Loss, fit
-from moelaws.fitting.intervals import bootstrap, interval
+from moelaws.fitting.intervals import interval
 from moelaws.laws.base import Law
 
 RUNGS = 8
@@ -72,21 +82,33 @@ class Comparison:
 
     @property
     def choice(self) -> str:
-        """The law with the lowest error of forward validation, and of those that tie, the fewest parameters.
+        """Of the laws within one standard error of the best in forward validation, that with the fewest parameters.
 
-        Errors tie if they agree to six digits or are both below 1e-9.
+        The best has the lowest error, and stands first in :attr:`ranking`. The standard error is that of the mean
+        difference of squared errors to the best law's, with the rows of a group taken together; differences below a
+        millionth of the response are none. Among as many parameters, the lower error decides.
         """
-        observed = self._observed(self.ladder)
+        names: list[str] = self.ranking.index.tolist()
+        squares = self._misses(self.ladder, names) ** 2
+        excess = squares - squares[:, :1]
+        deviations, sizes = self._by_group(self.ladder, excess - excess.mean(axis=0))
+        count = len(sizes)
+        error = np.sqrt(np.sum(deviations**2, axis=0) * count / max(count - 1, 1)) / len(squares)
+        least = 1e-12 * np.mean(self._observed(self.ladder) ** 2)
+        close = excess.mean(axis=0) <= np.maximum(error, least)
+        return min((name for name, near in zip(names, close, strict=True) if near), key=self._parameters)
 
-        def rank(name: str) -> tuple[float, int]:
-            error = _rmse(self.ladder[name].to_numpy(), observed)
-            return float(f"{max(error, 1e-9):.6g}"), len(self.fits[name].free)
-
-        return min(self.fits, key=rank)
+    def average(self, kind: str = DEFAULT) -> Average:
+        """Return an average of the laws, one of :data:`moelaws.fitting.averaging.AVERAGES`, from forward validation."""
+        names = list(self.fits)
+        weights = weighed(self.ladder[names].to_numpy(), self._observed(self.ladder), kind)
+        return Average(self.fits, dict(zip(names, weights.tolist(), strict=True)))
 
     @property
     def ranking(self) -> pd.DataFrame:
         """What the training rows say, the lowest error of forward validation first.
+
+        Where errors agree to six digits, or are below 1e-9, fewer parameters come first.
 
         Columns: `parameters`; `rmse_train`, of the fit to all training rows; `aicc` and `bic`, from
         the sum of squares of its errors as the loss measures them, taken as normal with a variance
@@ -106,7 +128,8 @@ class Comparison:
                 "rmse_forward": _rmse(self.ladder[name].to_numpy(), self._observed(self.ladder)),
             }
         table = pd.DataFrame.from_dict(rows, orient="index").astype({"parameters": int})
-        return table.sort_values(["rmse_forward", "parameters"], kind="stable")
+        tied = table.rmse_forward.clip(lower=1e-9).map("{:.6g}".format).astype(float)
+        return table.iloc[np.lexsort((table.parameters, tied))]
 
     def validation(self, draws: int = 1000, seed: int = 0) -> Scores:
         """Return the scores of forward validation, with the differences to the chosen law.
@@ -116,15 +139,17 @@ class Comparison:
         draws, seed
             As in :func:`moelaws.fitting.intervals.bootstrap`.
         """
-        return self._scores(self.ladder, "predicted in forward validation", draws, seed, 0.95)
+        return self._scores(self.ladder, list(self.fits), "predicted in forward validation", draws, seed, 0.95)
 
-    def score(self, draws: int = 1000, seed: int = 0, level: float = 0.95) -> Scores:
+    def score(self, draws: int = 1000, seed: int = 0, level: float = 0.95, averages: Sequence[str] = ()) -> Scores:
         """Return the scores on the rows held out, which nothing before has read.
 
         Parameters
         ----------
         draws, seed
             As in :func:`moelaws.fitting.intervals.bootstrap`.
+        averages : sequence of str
+            Averages to be scored beside the laws, see :meth:`average`.
         level : float
             Coverage of the interval of one difference. For a joint coverage of 95 % of those of m laws to the
             chosen one it is ``0.95 ** (1 / m)`` (Šidák).
@@ -138,24 +163,21 @@ class Comparison:
         needed = {name for one in self.fits.values() for name in one.law.columns} | {law.response}
         where = "The table of held-out rows"
         rows = self.held_out.assign(**{name: numbers(self.held_out, name, where) for name in sorted(needed)})
-        return self._scores(_predicted(rows, self.fits), "held out", draws, seed, level)
+        rows = _predicted(rows, self.fits)
+        rows = rows.assign(**{kind: self.average(kind).predict(rows) for kind in averages})
+        return self._scores(rows, [*self.fits, *averages], "held out", draws, seed, level)
 
-    def _scores(self, rows: pd.DataFrame, which: str, draws: int, seed: int, level: float) -> Scores:
-        names, chosen = list(self.fits), self.choice
-        observed = self._observed(rows)
-        misses = rows[names].to_numpy() - observed[:, None]
-        squares = pd.DataFrame(misses**2, columns=names)
-        if self.group is not None:
-            squares["group"] = rows[self.group].to_numpy()
-
-        def differences(drawn: pd.DataFrame) -> Floats:
-            errors = np.sqrt(drawn[names].mean())
-            return np.asarray(errors - errors[chosen])
-
-        groups = squares["group"].nunique() if self.group else len(squares)
-        ends = np.full((2, len(names)), np.nan)
+    def _scores(self, rows: pd.DataFrame, names: list[str], which: str, draws: int, seed: int, level: float) -> Scores:
+        chosen, observed = self.choice, self._observed(rows)
+        misses = self._misses(rows, names)
+        squares, sizes = self._by_group(rows, misses**2)
+        groups, ends = len(sizes), np.full((2, len(names)), np.nan)
         if groups > 1:
-            ends = interval(bootstrap(differences, squares, "group" if self.group else None, draws, seed), level)
+            drawn = np.random.default_rng(seed).multinomial(groups, np.full(groups, 1 / groups), size=draws)
+            errors = np.sqrt(drawn @ squares / (drawn @ sizes)[:, None])
+            reach = stats.t.ppf((1 + level) / 2, groups - 1) * np.sqrt(groups / (groups - 1))
+            differences = errors - errors[:, [names.index(chosen)]]
+            ends = interval(differences, 1 - 2 * stats.norm.sf(reach))
         rmse, variance = np.sqrt(np.mean(misses**2, axis=0)), np.var(observed)
         table = pd.DataFrame(
             {
@@ -170,8 +192,24 @@ class Comparison:
         ).sort_values("rmse", kind="stable")
         return Scores(table, tuple(_objections(table, chosen, which, len(rows), groups)))
 
+    def _parameters(self, name: str) -> int:
+        """Return how many parameters of a law were fitted."""
+        return len(self.fits[name].free)
+
     def _observed(self, rows: pd.DataFrame) -> Floats:
         return next(iter(self.fits.values())).law.observed(rows)
+
+    def _misses(self, rows: pd.DataFrame, names: Iterable[str]) -> Floats:
+        """Return predicted less observed, shape (rows, names)."""
+        return np.asarray(rows[list(names)].to_numpy() - self._observed(rows)[:, None])
+
+    def _by_group(self, rows: pd.DataFrame, values: Floats) -> tuple[Floats, Floats]:
+        """Add up the rows of each group; return sums, shape (groups, ...), and numbers of rows."""
+        labels = np.arange(len(rows)) if self.group is None else rows[self.group].to_numpy()
+        group = pd.factorize(labels, use_na_sentinel=False)[0]
+        sums = np.zeros((group.max() + 1, values.shape[1]))
+        np.add.at(sums, group, values)
+        return sums, np.bincount(group).astype(float)
 
 
 def compare(
@@ -263,8 +301,8 @@ def _check(laws: Sequence[Law], table: pd.DataFrame, train: NDArray[np.bool_], b
         )
     if group is not None and group not in table.columns:
         raise InputError(f"The table has no column '{group}', whose equal values should be drawn together.")
-    if taken := set(names) & set(table.columns):
-        raise InputError(f"The table has a column '{taken.pop()}', which is the name of a law.")
+    if taken := {*names, *AVERAGES} & set(table.columns):
+        raise InputError(f"The table has a column '{taken.pop()}', which is the name of a law or of an average.")
 
 
 def _fitted(law: Law, rows: pd.DataFrame, subset: NDArray[np.bool_], loss: Loss, by: str) -> Fit:

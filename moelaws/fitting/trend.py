@@ -52,6 +52,18 @@ class Trend:
         """Return the law's value."""
         return np.asarray(self.floor + self.law(x))
 
+    def exponent(self, level: float = 0.95) -> tuple[float, float]:
+        """Return the interval of the exponent, for errors as in :meth:`interval`."""
+        fitted = np.log(self.x)
+        error = np.sqrt(self._variance / np.sum((fitted - fitted.mean()) ** 2))
+        reach = float(stats.t.ppf((1 + level) / 2, len(fitted) - 2) * error)
+        return self.law.exponent - reach, self.law.exponent + reach
+
+    @property
+    def _variance(self) -> float:
+        left = np.log(np.subtract(self.y, self.floor)) - np.log(self.law(self.x))
+        return float(np.sum(left**2) / (len(left) - 2))
+
     def interval(self, x: ArrayLike, level: float = 0.95) -> tuple[Floats, Floats]:
         """Return the range in which a further value is expected.
 
@@ -60,9 +72,6 @@ class Trend:
         """
         (x,) = positive(x=x)
         fitted = np.log(self.x)
-        left = np.log(np.subtract(self.y, self.floor)) - np.log(self.law(self.x))
-        degrees = len(fitted) - 2
-        variance = np.sum(left**2) / degrees
         leverage = 1 / len(fitted) + (np.log(x) - fitted.mean()) ** 2 / np.sum((fitted - fitted.mean()) ** 2)
-        reach = np.exp(stats.t.ppf((1 + level) / 2, degrees) * np.sqrt(variance * (1 + leverage)))
+        reach = np.exp(stats.t.ppf((1 + level) / 2, len(fitted) - 2) * np.sqrt(self._variance * (1 + leverage)))
         return np.asarray(self.floor + self.law(x) / reach), np.asarray(self.floor + self.law(x) * reach)

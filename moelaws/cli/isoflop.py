@@ -1,0 +1,58 @@
+"""The command ``isoflop``: the best size of each budget.
+
+What it computes with is imported when it runs, so that other commands start at once.
+"""
+
+import click
+
+from moelaws.cli.output import echo_json, echo_warnings
+from moelaws.errors import InputError
+
+
+@click.command("isoflop")
+@click.argument("table", metavar="TABLE.csv", type=click.Path())
+@click.option("--size", default="n_active", show_default=True, metavar="COLUMN", help="Column of sizes.")
+@click.option("--budget", metavar="COLUMN", help="Equal values are a budget; by default nearly equal flops.")
+@click.option("--degree", type=click.IntRange(2, 3), default=2, show_default=True, help="Parabola (2) or cubic (3).")
+@click.option("--flops", type=float, metavar="C", help="Also the best size at this budget, by the power law.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+def isoflop_command(table: str, size: str, budget: str | None, degree: int, flops: float | None, as_json: bool) -> None:
+    """The size of lowest loss in each budget of TABLE.csv, and the power law through these sizes.
+
+    A curve in the logarithm of size is fitted to each budget. Intervals are of 95 %; at --flops it is that in which the
+    minimum of a further budget is expected. Compute is the column flops, or 6 times size times n_tokens.
+
+    Example: moelaws isoflop data/examples/isoflop.csv --flops 1e21
+    """
+    from moelaws.data import table as tables
+    from moelaws.fitting.isoflop import profiles
+
+    found = profiles(tables.read(table, [size, "loss"]), size, budget, degree)
+    laws = {}
+    if len(found.used) > 2:
+        for column in ("size", "n_tokens"):
+            if column in found.minima:
+                trend = found.trend(column)
+                laws[column] = {"coefficient": trend.law.coefficient, "exponent": trend.law.exponent}
+                laws[column] |= dict(zip(("low", "high"), trend.exponent(), strict=True))
+    elif flops is not None:
+        raise InputError(
+            f"{table}: {len(found.used)} budgets have a minimum among their sizes; --flops needs three or more."
+        )
+    at = {}
+    if flops is not None:
+        for column in laws:
+            trend = found.trend(column)
+            low, high = trend.interval(flops)
+            at[column] = {"value": float(trend(flops)), "low": float(low), "high": float(high)}
+    if as_json:
+        report = {"minima": found.minima.to_dict("records"), "laws": laws, "flops": flops, "at": at}
+        echo_json(report | {"warnings": list(found.warnings)})
+        return
+    click.echo(found.minima.to_string(index=False, float_format="{:.4g}".format))
+    for column, law in laws.items():
+        limits = f"({law['low']:.3f} to {law['high']:.3f})"
+        click.echo(f"best {column} = {law['coefficient']:.4g} flops^{law['exponent']:.3f} {limits}")
+    for column, value in at.items():
+        click.echo(f"at {flops:g} FLOP: {column} {value['value']:.4g} ({value['low']:.4g} to {value['high']:.4g})")
+    echo_warnings(found.warnings)

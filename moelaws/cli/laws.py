@@ -1,0 +1,70 @@
+"""The command ``laws``: what can be fitted, and what a table allows."""
+
+from typing import Any
+
+import click
+
+from moelaws.cli.output import echo_json
+
+
+@click.command("laws")
+@click.argument("name", required=False, metavar="[NAME]")
+@click.option("--table", metavar="FILE", type=click.Path(), help="Say which laws this table allows.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+def laws_command(name: str | None, table: str | None, as_json: bool) -> None:
+    """The laws: formula, columns and parameters with units, and where each stands; or one law NAME.
+
+    With --table, which of them its columns allow, and what each other law still needs.
+
+    Example: moelaws laws --table data/examples/isoflop.csv
+    """
+    from moelaws import laws
+    from moelaws.data import table as tables
+    from moelaws.fitting.needs import needs
+
+    chosen = list(laws.LAWS.values()) if name is None else [laws.find(name)]
+    rows = None if table is None else tables.read(table, [])
+    reports = [_report(law) | ({} if rows is None else {"missing": needs(law, rows)}) for law in chosen]
+    if as_json:
+        echo_json(reports)
+        return
+    for report in reports:
+        if rows is None or name is not None:
+            _show(report, whole=name is not None)
+        if rows is not None:
+            missing = "; ".join(f"{column} ({why})" for column, why in report["missing"].items())
+            click.echo(f"{report['name']}: " + (f"needs {missing}" if missing else "allowed"))
+
+
+def _report(law: Any) -> dict[str, Any]:
+    from moelaws.fitting.needs import COLUMNS
+
+    def column(name: str) -> dict[str, str]:
+        meaning, unit = COLUMNS[name]
+        return {"name": name, "meaning": meaning, "unit": unit}
+
+    return {
+        "name": law.name,
+        "formula": law.formula,
+        "response": column(law.response),
+        "columns": [column(name) for name in law.columns],
+        "parameters": [
+            {"name": one.name, "meaning": one.meaning, "unit": one.unit, "low": one.low, "high": one.high}
+            for one in law.parameters
+        ],
+        "reference": law.reference,
+    }
+
+
+def _show(report: dict[str, Any], whole: bool) -> None:
+    click.echo(f"{report['name']}: {report['response']['name']} = {report['formula']}")
+    if not whole:
+        click.echo(f"    reads {', '.join(one['name'] for one in report['columns'])}; {report['reference']}")
+        return
+    for kind in ("columns", "parameters"):
+        click.echo(kind.capitalize())
+        for one in report[kind]:
+            click.echo(f"    {one['name']} [{one['unit']}]: {one['meaning']}")
+    response = report["response"]
+    click.echo(f"Predicts {response['name']} [{response['unit']}]: {response['meaning']}")
+    click.echo(f"Source: {report['reference']}")

@@ -1,0 +1,51 @@
+"""What commands print, JSON that any reader takes and warnings, and lists that options take."""
+
+import json
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+from moelaws.errors import InputError
+
+
+def echo_json(report: Any) -> None:
+    """Print JSON, in which a number that is infinite or undefined is null."""
+    click.echo(json.dumps(_plain(report), indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def echo_warnings(sentences: Iterable[str]) -> None:
+    """Print each sentence beside the results, not among them."""
+    for sentence in sentences:
+        click.echo(f"Warning: {sentence}", err=True)
+
+
+def numbers_of(text: str, option: str) -> list[float]:
+    """Return the numbers of an option such as ``1,8,64``."""
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(f"Option {option} is '{text}'; numbers separated by commas are expected.") from None
+
+
+def pairs_of(texts: Iterable[str], option: str) -> dict[str, float]:
+    """Return names and numbers of an option that is given as ``NAME=X``, once for each."""
+    pairs = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        try:
+            pairs[name.strip()] = float(value)
+        except ValueError:
+            raise InputError(
+                f"Option {option} is '{text}'; a name and a number, as in n_active=1e9, is expected."
+            ) from None
+    return pairs
