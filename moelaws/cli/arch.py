@@ -18,12 +18,12 @@ from moelaws.models.storage import BYTES
 def arch_command(
     configs: tuple[str, ...], seq_len: int, causal: bool, kv_len: int | None, dtype: str | None, as_json: bool
 ) -> None:
-    """Parameters, work and memory of the model that a Hugging Face CONFIG.json describes, or several models' as a table.
+    """Parameters, work and memory of the models that Hugging Face's CONFIG.json files describe.
 
     A FOLDER is a model's repository: its config.json is read, and the index of its weights is held against
-    the counts. n_total is every weight; n_active are those used for one token, less the input embedding.
-    Work includes attention scores, output layer and routers. Layers for multi-token prediction, and what
-    reads images or sound, are not counted. Notes say what was assumed.
+    the counts. Several models are shown as a table. n_total is every weight; n_active are those used for
+    one token, less the input embedding. Work includes attention scores, output layer and routers. Layers
+    for multi-token prediction, and what reads images or sound, are not counted. Notes say what was assumed.
 
     Example: moelaws arch mixtral/config.json --seq-len 8192
     """

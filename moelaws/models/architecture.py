@@ -25,7 +25,7 @@ class Tensor(NamedTuple):
 
     part: str
     shape: tuple[int, ...]
-    count: int = 1
+    stored: int = 1
     used: int = 1
 
 
@@ -163,7 +163,7 @@ class Architecture:
     @cached_property
     def tensors(self) -> tuple[Tensor, ...]:
         """Every tensor that is stored, by part and shape."""
-        return tuple(tensor for tensor in (*self._tensors(), *self.extra) if prod(tensor.shape) and tensor.count)
+        return tuple(tensor for tensor in (*self._tensors(), *self.extra) if prod(tensor.shape) and tensor.stored)
 
     def _tensors(self) -> Iterator[Tensor]:
         d, moe, routed, chosen = self.d_model, self.n_moe_layers, self.n_routed, self.top_k
@@ -242,7 +242,7 @@ class Architecture:
         return sum(prod(tensor.shape) * tensor.used for tensor in self.tensors if tensor.part not in outside)
 
     def _stored(self, part: str | None = None) -> int:
-        return sum(prod(tensor.shape) * tensor.count for tensor in self.tensors if part in (None, tensor.part))
+        return sum(prod(tensor.shape) * tensor.stored for tensor in self.tensors if part in (None, tensor.part))
 
     def weight_bytes(self, bytes_per_weight: float = 2) -> float:
         """Bytes of all weights, by default two for each (bf16)."""

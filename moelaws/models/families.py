@@ -6,6 +6,7 @@ its keys give the sizes. A size that is missing is refused, as the library's sta
 of one certain model.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -39,6 +40,7 @@ class Heads:
     norm: Literal["none", "head", "all"] = "none"
     norm_if: Flag = True
     own_dim: bool = False
+    sinks: Flag = False
     prefix: str = ""
     details: dict[str, Any] = field(default_factory=dict)
 
@@ -62,7 +64,8 @@ class Heads:
         v_dim = keys.size_or(0, self._name(keys, "v_head_dim")) if self.own_dim else 0
         bias, norm = _flag(keys, self.bias), self.norm if self.norm != "none" and _flag(keys, self.norm_if) else "none"
         back = bias if self.output_bias is None else _flag(keys, self.output_bias)
-        return GroupedAttention(n_heads, n_kv_heads, head_dim, bias, back, norm, v_dim=v_dim, **self.details)
+        sinks = _flag(keys, self.sinks)
+        return GroupedAttention(n_heads, n_kv_heads, head_dim, bias, back, norm, sinks, v_dim, **self.details)
 
     def _name(self, keys: Keys, name: str) -> str:
         if self.prefix and keys.has(f"{self.prefix}{name}"):
@@ -87,7 +90,8 @@ def latent(keys: Keys) -> LatentAttention:
 
 def indexed(keys: Keys) -> LatentAttention:
     """Read latent attention to tokens that an indexer chooses (DeepSeek-V3.2)."""
-    if keys.get("index_topk_freq") not in (None, 1) or keys.has("index_topk_pattern") or keys.has("indexer_types"):
+    shared = [*(keys.get(name) or [] for name in ("index_topk_pattern", "indexer_types"))]
+    if keys.get("index_topk_freq") not in (None, 1) or any(set(map(str, one)) - {"F", "full"} for one in shared):
         raise InputError(
             f"{keys.place} shares an indexer between layers, which is not counted; one in each is expected."
         )
@@ -119,10 +123,12 @@ def _gated_delta(keys: Keys) -> Mixer:
 def _kimi_delta(keys: Keys) -> Mixer:
     if keys.has("linear_attn_config"):
         linear = keys.inside("linear_attn_config")
-        sizes = [linear.size(name) for name in ("num_heads", "head_dim", "short_conv_kernel_size")]
+        if linear.get("use_full_rank_gate"):
+            raise linear.wrong("use_full_rank_gate", "nothing, as what it changes is not counted,")
+        heads, dim, kernel = (linear.size(name) for name in ("num_heads", "head_dim", "short_conv_kernel_size"))
     else:
-        sizes = [keys.size(f"linear_{name}") for name in ("num_heads", "head_dim", "conv_kernel_dim")]
-    return recurrent.kimi_delta(d_model_of(keys), *sizes)
+        heads, dim, kernel = (keys.size(f"linear_{name}") for name in ("num_heads", "head_dim", "conv_kernel_dim"))
+    return recurrent.kimi_delta(d_model_of(keys), heads, dim, kernel)
 
 
 def _lightning(keys: Keys) -> Mixer:
@@ -131,17 +137,18 @@ def _lightning(keys: Keys) -> Mixer:
 
 def _jamba(keys: Keys) -> Mixer:
     d, auto = d_model_of(keys), keys.get("mamba_dt_rank") == "auto"
-    sizes = [keys.size(f"mamba_{name}") for name in ("expand", "d_state", "d_conv")]
+    expand, state, kernel = (keys.size(f"mamba_{name}") for name in ("expand", "d_state", "d_conv"))
     rank = -(-d // 16) if auto else keys.size("mamba_dt_rank")
-    return recurrent.mamba(d, *sizes, rank, keys.flag("mamba_conv_bias", True), keys.flag("mamba_proj_bias", False))
+    biases = {"conv_bias": keys.flag("mamba_conv_bias", True), "bias": keys.flag("mamba_proj_bias", False)}
+    return recurrent.mamba(d, expand, state, kernel, rank, **biases)
 
 
 def _mamba2(names: str, conv_bias: str) -> Callable[[Keys], Mixer]:
     def read(keys: Keys) -> Mixer:
-        sizes = [keys.size(*name.split("|")) for name in names.split()]
+        heads, dim, groups, state, kernel = (keys.size(*name.split("|")) for name in names.split())
         keys.seen.update({"mamba_expand", "expand", "mamba_chunk_size", "chunk_size"})
         biases = keys.flag(conv_bias, True), keys.flag("mamba_proj_bias", False)
-        return recurrent.mamba2(d_model_of(keys), *sizes, *biases)
+        return recurrent.mamba2(d_model_of(keys), heads, dim, groups, state, kernel, *biases)
 
     return read
 
@@ -171,8 +178,8 @@ class Family:
         Which layers have experts, and the key of a dense feed-forward's width.
     tied : bool
         Whether the embeddings are one matrix where a file does not say it.
-    known : str
-        Keys that change nothing that is counted.
+    known, foreign : str
+        Keys that change nothing that is counted, and keys whose presence changes what is not known here.
     parts : dict
         Further arguments of an :class:`Architecture`, of which texts name keys of truths.
     """
@@ -189,15 +196,22 @@ class Family:
     dense: str = "intermediate_size"
     tied: bool = False
     known: str = ""
+    foreign: str = ""
     parts: dict[str, Any] = field(default_factory=dict)
 
     def read(self, keys: Keys) -> Architecture:
         """Return the architecture that a configuration of this family describes."""
         n_layers = layers.n_layers_of(keys)
         keys.seen.update(self.known.split())
-        parts = {name: _flag(keys, part) if isinstance(part, str) else part for name, part in self.parts.items()}
+        for name in self.foreign.split():
+            if keys.get(name) not in (None, False):
+                raise keys.wrong(name, "nothing, as what it changes is not counted,")
+        parts: dict[str, Any] = {
+            name: _flag(keys, part) if isinstance(part, str) else part for name, part in self.parts.items()
+        }
         alone = self.pattern is layers.nemotron
         kinds = None if alone else layers.listed(keys, "layer_types")
+        keys.seen.update(layers.PATTERNS if kinds is not None else ())
         kinds = self.pattern(keys) if kinds is None else kinds
         parts |= self._mixers(keys, kinds) | self._feed_forward(keys, kinds if alone else None)
         return Architecture(
@@ -209,7 +223,7 @@ class Family:
         )
 
     def _mixers(self, keys: Keys, kinds: layers.Kinds) -> dict[str, Any]:
-        attention, count = self.attention(keys), {kind: kinds.count(kind) for kind in set(kinds)}
+        attention, count = self.attention(keys), Counter(kinds)
         others: list[tuple[int, Mixer | None, int]] = []
         parts: dict[str, Any] = {"attention": attention}
         if count.get("window") and self.pattern is layers.full:
@@ -230,8 +244,8 @@ class Family:
         n_layers = layers.n_layers_of(keys)
         if not self.experts:
             n_dense = n_layers if alone is None else alone.count("dense")
-            width = {"d_dense": keys.size(self.dense)} if n_dense else {"d_dense": 0}
-            return width | {"n_dense_layers": n_layers, "n_without_ff": n_layers - n_dense}
+            d_dense = keys.size(self.dense) if n_dense else 0
+            return {"d_dense": d_dense, "n_dense_layers": n_layers, "n_without_ff": n_layers - n_dense}
         width, number, top = self.experts.split()
         within = keys.inside("ffn_config") if "ffn_config" in keys.values else keys
         counts = [number, *(name for name in _COUNTS if name != number and name in within.values)]
@@ -381,6 +395,18 @@ _olmo2 = Family("Olmo2", Heads("attention_bias", norm="all"))
 _llama = Family("Llama", _ATTENTION, parts={"ff_bias": "mlp_bias"})
 _dots1 = replace(_glm4_moe, classes="Dots1", attention=Heads("attention_bias", norm="head"), pattern=layers.switched)
 
+_mimo = Family(
+    "MiMoV2Flash",
+    Heads("attention_bias", False, own_dim=True, sinks="add_full_attention_sink_bias"),
+    local=Heads("attention_bias", False, own_dim=True, sinks="add_swa_attention_sink_bias=true", prefix="swa_"),
+    pattern=layers.mimo,
+    experts=DEEPSEEK,
+    shared="n_shared_experts",
+    places=layers.leading,
+    known="attention_projection_layout attention_chunk_size sliding_window_size",
+    parts={"router_bias": True},
+)
+
 FAMILIES: dict[str, Family] = {
     "afmoe": Family(
         "Afmoe",
@@ -445,7 +471,7 @@ FAMILIES: dict[str, Family] = {
     "glm_moe_dsa": replace(_deepseek, classes="GlmMoeDsa", attention=indexed),
     "gpt_oss": Family(
         "GptOss",
-        Heads("attention_bias=true", own_dim=True, details={"sinks": True}),
+        Heads("attention_bias=true", own_dim=True, sinks=True),
         pattern=layers.alternating,
         experts=MIXTRAL,
         parts={"ff_bias": True, "router_bias": True},
@@ -485,6 +511,8 @@ FAMILIES: dict[str, Family] = {
         pattern=layers.kimi,
         experts="moe_intermediate_size num_experts num_experts_per_token",
         shared="num_shared_experts",
+        known="linear_attn_config",
+        foreign="attn_res_block_size routed_expert_hidden_size mla_use_output_gate latent_moe_use_norm",
     ),
     "lfm2_moe": Family(
         "Lfm2Moe",
@@ -508,16 +536,8 @@ FAMILIES: dict[str, Family] = {
         dense="intermediate_size_mlp",
         known="use_qk_norm",
     ),
-    "mimo_v2_flash": Family(
-        "MiMoV2Flash",
-        Heads("attention_bias", False, own_dim=True),
-        local=Heads("attention_bias", False, own_dim=True, prefix="swa_", details={"sinks": True}),
-        pattern=layers.mimo,
-        experts=DEEPSEEK,
-        shared="n_shared_experts",
-        places=layers.leading,
-        parts={"router_bias": True},
-    ),
+    "mimo_v2": replace(_mimo, classes="MiMoV2"),
+    "mimo_v2_flash": _mimo,
     "minimax": Family("MiniMax MiniMaxText01", other=_lightning, pattern=layers.minimax, experts=MIXTRAL),
     "minimax_m1": Family("MiniMaxM1", other=_lightning, pattern=layers.minimax, experts=MIXTRAL),
     "minimax_m2": Family(
@@ -588,10 +608,9 @@ REFUSED = {
     "git": "is a name that files of Grok borrow from another model",
     "grok-1": "is not in any public library in this form",
     "jetmoe": "has experts in its attention",
-    "kimi_k3": "is not described in public code that was read",
+    "kimi_k3": "has residuals over blocks of layers and experts in a narrower space",
     "laguna": "has another number of heads in each layer",
     "longcat_flash": "has experts that do nothing",
-    "mimo_v2": "is not described in public code that was read",
     "minimax_m3_vl_text": _SPARSE,
     "mllama_text_model": "has layers that attend to images",
     "olmo_hybrid": _LINEAR,
@@ -603,14 +622,19 @@ REFUSED = {
 """Families that are known and not counted, and what they have that is not counted."""
 
 
-def architecture(keys: Keys) -> Architecture:
-    """Return the architecture that a configuration describes, if its class is the family's plain one."""
-    name = keys.text("model_type", "one of " + ", ".join(FAMILIES))
-    if name in REFUSED:
+def refuse(keys: Keys, name: object) -> None:
+    """Refuse a ``model_type`` that is known not to be counted."""
+    if isinstance(name, str) and name in REFUSED:
         raise InputError(
             f"{keys.place}, key '{keys.within}model_type': \"{name}\" is found, which {REFUSED[name]} and cannot be "
             f"counted; one of {', '.join(FAMILIES)} is expected."
         )
+
+
+def architecture(keys: Keys) -> Architecture:
+    """Return the architecture that a configuration describes, if its class is the family's plain one."""
+    name = keys.text("model_type", "one of " + ", ".join(FAMILIES))
+    refuse(keys, name)
     if name not in FAMILIES:
         raise keys.wrong("model_type", "one of " + ", ".join(FAMILIES))
     family = _of_class(FAMILIES[name], keys)

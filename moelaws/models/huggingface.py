@@ -232,8 +232,7 @@ def parse(
     if architecture.state_bytes():
         found.notes.append("Work on states is that of one token after another; kernels that take chunks do more.")
     _sparse(text)
-    for one in {id(found): found, id(text): text}.values():
-        _structural(one)
+    _structural(found)
     index = _index(beside.get("model.safetensors.index.json"), architecture.n_layers, found.notes)
     family, length = str(text.values["model_type"]), seq_len if kv_len is None else kv_len
     return Checkpoint(family, architecture, stated, cache, form, tuple(found.notes), seq_len, causal, length, index)
@@ -250,6 +249,7 @@ def _text(found: Keys) -> Keys:
         if found.get("vision_config") or found.get("audio_config"):
             found.notes.append("What reads images or sound is not counted.")
         return found
+    families.refuse(found, found.get("model_type"))
     for one in found.items("architectures", str) or []:
         if not one.endswith(("ForConditionalGeneration", "ForCausalLM")):
             raise found.wrong("architectures", "a class that writes text")
@@ -334,3 +334,6 @@ def _structural(found: Keys) -> None:
     if unread:
         names = ", ".join(f"'{found.within}{name[:60]}'" for name in sorted(unread)[:12])
         found.notes.append(f"Keys that look structural are not known, and the counts do not regard them: {names}.")
+    for inner in found.inner:
+        if "quant" not in inner.within:
+            _structural(inner)

@@ -32,6 +32,8 @@ class Keys:
         Sentences on what was assumed; reading adds to it.
     seen : set of str
         Names of the keys that were asked for.
+    inner : list of Keys
+        Objects within it that were read.
 
     Examples
     --------
@@ -47,6 +49,7 @@ class Keys:
     within: str = ""
     notes: list[str] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
+    inner: "list[Keys]" = field(default_factory=list)
 
     def get(self, name: str) -> Any:
         """Return what stands under a key; None where it is missing or null."""
@@ -107,7 +110,7 @@ class Keys:
         value = self.get(name)
         if value is not None and (not isinstance(value, list) or any(type(item) is not kind for item in value)):
             raise self.wrong(name, f"a list of {'texts' if kind is str else 'whole numbers'}")
-        return value  # type: ignore[no-any-return]
+        return value
 
     def inside(self, name: str, inherited: Mapping[str, Any] | None = None) -> "Keys":
         """Return the object under a key, whose notes join these; with `inherited` keys where it has none."""
@@ -115,7 +118,12 @@ class Keys:
             raise self.missing(name, "an object")
         if not isinstance(self.get(name), dict):
             raise self.wrong(name, "an object")
-        return Keys({**(inherited or {}), **self.values[name]}, self.place, f"{self.within}{name}.", self.notes)
+        within = f"{self.within}{name}."
+        known = next((one for one in self.inner if one.within == within), None)
+        if known is None:
+            known = Keys({**(inherited or {}), **self.values[name]}, self.place, within, self.notes)
+            self.inner.append(known)
+        return known
 
     def missing(self, name: str, expected: str) -> InputError:
         """Return the error for a key that is not there."""

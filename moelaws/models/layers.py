@@ -27,6 +27,8 @@ _KINDS = {
 
 def n_layers_of(keys: Keys) -> int:
     """Return the number of layers."""
+    if not keys.has("num_hidden_layers") and isinstance(blocks := keys.get("layers_block_type"), list) and blocks:
+        return len(blocks)
     return keys.size("num_hidden_layers", "n_layers", most=MOST_LAYERS)
 
 
@@ -141,6 +143,24 @@ def enumerated(keys: Keys) -> list[int]:
     return sorted(found)
 
 
+PATTERNS = {
+    "max_window_layers",
+    "use_sliding_window",
+    "sliding_window",
+    "sliding_window_pattern",
+    "_sliding_window_pattern",
+    "global_attn_every_n_layers",
+    "full_attention_interval",
+    "no_rope_layers",
+    "no_rope_layer_interval",
+    "hybrid_layer_pattern",
+    "full_attn_idxs",
+    "attn_layer_period",
+    "attn_layer_offset",
+    "attn_type_list",
+}
+"""Keys that place what mixes tokens, and say nothing where `layer_types` does."""
+
 # What mixes the tokens in which layer; `layer_types` stands above all of these.
 
 Pattern = Callable[[Keys], Kinds]
@@ -194,7 +214,8 @@ def mimo(keys: Keys) -> Kinds:
 def kimi(keys: Keys) -> Kinds:
     """Kimi-Linear: two lists of layers, counted from one."""
     linear = keys.inside("linear_attn_config")
-    whole = Keys({**linear.values, "num_hidden_layers": n_layers_of(keys)}, keys.place, linear.within, keys.notes)
+    values = {**linear.values, "num_hidden_layers": n_layers_of(keys)}
+    whole = Keys(values, keys.place, linear.within, keys.notes, linear.seen)
     attention, delta = places(whole, "full_attn_layers", 1), places(whole, "kda_layers", 1)
     if attention is None or sorted([*attention, *(delta or [])]) != list(range(n_layers_of(keys))):
         raise keys.wrong("linear_attn_config", "each layer once in its lists full_attn_layers and kda_layers")

@@ -56,7 +56,7 @@ def weight_bytes(model: Architecture, dtype: str, form: Format | None) -> float:
     width = BYTES[dtype]
     if form is None:
         return model.n_total * width
-    return sum(tensor.count * form.bytes(tensor, width) for tensor in model.tensors)
+    return sum(tensor.stored * form.bytes(tensor, width) for tensor in model.tensors)
 
 
 _GROUPED = {
