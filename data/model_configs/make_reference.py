@@ -23,6 +23,9 @@ def weights(values: dict) -> int:
     """Return the weights and the stored buffers of the model that a configuration describes."""
     inner = values.get("text_config", values)
     model_type = {"kimi_k2": "deepseek_v3"}.get(inner["model_type"], inner["model_type"])
+    if "attn_type_list" in inner:  # the library has another key for this list of MiniMax-01
+        kinds = ("linear_attention", "full_attention")
+        inner = inner | {"layer_types": [kinds[kind] for kind in inner["attn_type_list"]]}
     ignored = {"quantization_config", "architectures", "auto_map", "model_type", "torch_dtype", "dtype", "quantization"}
     config = CONFIG_MAPPING[model_type](**{key: value for key, value in inner.items() if key not in ignored})
     with torch.device("meta"):
@@ -39,7 +42,7 @@ def main() -> None:
         values = json.loads(path.read_text(encoding="utf-8"))
         try:
             rows.append({"config": path.stem, "n_total_reference": weights(values)})
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             print(f"{path.stem}: {type(error).__name__}: {str(error)[:150]}", file=sys.stderr)
     with (HERE / "reference.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, ["config", "n_total_reference"], lineterminator="\n")

@@ -487,7 +487,8 @@ FAMILIES: dict[str, Family] = {
         "HunYuanMoEV1",
         Heads("attention_bias", norm="head"),
         experts="intermediate_size num_experts moe_topk",
-        shared="1",
+        shared="num_shared_expert",
+        known="moe_intermediate_size",
     ),
     "hy_v3": replace(
         _glm4_moe,
@@ -538,8 +539,20 @@ FAMILIES: dict[str, Family] = {
     ),
     "mimo_v2": replace(_mimo, classes="MiMoV2"),
     "mimo_v2_flash": _mimo,
-    "minimax": Family("MiniMax MiniMaxText01", other=_lightning, pattern=layers.minimax, experts=MIXTRAL),
-    "minimax_m1": Family("MiniMaxM1", other=_lightning, pattern=layers.minimax, experts=MIXTRAL),
+    "minimax": Family(
+        "MiniMax MiniMaxText01",
+        other=_lightning,
+        pattern=layers.minimax,
+        experts=MIXTRAL,
+        shared=" *shared_intermediate_size",
+    ),
+    "minimax_m1": Family(
+        "MiniMaxM1",
+        other=_lightning,
+        pattern=layers.minimax,
+        experts=MIXTRAL,
+        shared=" *shared_intermediate_size",
+    ),
     "minimax_m2": Family(
         "MiniMaxM2",
         Heads(norm="all", norm_if="use_qk_norm=true", own_dim=True),

@@ -68,6 +68,8 @@ class Keys:
         if not there:
             raise self.missing(names[0], expected)
         value = self.values[there[0]]
+        if isinstance(value, list) and value and all(one == value[0] for one in value):
+            value = value[0]  # one for each layer, all the same
         if type(value) is not int or not least <= value <= most:
             raise self.wrong(there[0], expected)
         for other in there[1:]:
