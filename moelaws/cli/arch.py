@@ -4,38 +4,43 @@ import json
 
 import click
 
-from moelaws.models import huggingface as hf_config
-
-UNITS = {
-    "n_total": "parameters, all",
-    "n_active": "parameters used for one token, less the input embedding",
-    "n_embedding": "parameters of the input embedding",
-    "flops_per_token_forward": "FLOP",
-    "flops_per_token_training": "FLOP, three times the forward work",
-    "weight_bytes": "bytes of all weights",
-    "kv_bytes_per_token": "bytes of keys and values that one token adds to the cache",
-}
+from moelaws.models import huggingface
+from moelaws.models.storage import BYTES
 
 
 @click.command("arch")
-@click.argument("config", metavar="CONFIG.json", type=click.Path())
+@click.argument("configs", metavar="CONFIG.json|FOLDER...", type=click.Path(), nargs=-1, required=True)
 @click.option("--seq-len", type=int, default=4096, show_default=True, help="Tokens of a sequence, for scores.")
 @click.option("--causal", is_flag=True, help="Count scores with earlier tokens only, not with all.")
+@click.option("--kv-len", type=int, help="Tokens of a sequence, for its cache; by default those of --seq-len.")
+@click.option("--dtype", type=click.Choice(list(BYTES)), help="Type of weights and cache, whatever the file says.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
-def arch_command(config: str, seq_len: int, causal: bool, as_json: bool) -> None:
-    """Parameters, work and memory of the model that a Hugging Face CONFIG.json describes.
+def arch_command(
+    configs: tuple[str, ...], seq_len: int, causal: bool, kv_len: int | None, dtype: str | None, as_json: bool
+) -> None:
+    """Parameters, work and memory of the models that Hugging Face's CONFIG.json files describe.
 
-    n_total is every weight; n_active are those used for one token, less the input embedding. Work
-    includes attention scores, output layer and routers. Layers for multi-token prediction, and what
-    reads images or sound, are not counted. Notes say what was assumed.
+    A FOLDER is a model's repository: its config.json is read, and the index of its weights is held against
+    the counts. Several models are shown as a table. n_total is every weight; n_active are those used for
+    one token, less the input embedding. Work includes attention scores, output layer and routers. Layers
+    for multi-token prediction, and what reads images or sound, are not counted. Notes say what was assumed.
 
     Example: moelaws arch mixtral/config.json --seq-len 8192
     """
-    report = hf_config.read(config).report(seq_len, causal=causal)
+    models = {
+        path: huggingface.read(path, seq_len=seq_len, causal=causal, kv_len=kv_len, dtype=dtype) for path in configs
+    }
     if as_json:
-        click.echo(json.dumps(report, indent=2))
-        return
-    for name, unit in UNITS.items():
-        click.echo(f"{name} = {report[name]:,}  ({unit})")
-    for note in report["notes"]:
-        click.echo(f"Note: {note}")
+        reports = [{"config": path, **model.report()} for path, model in models.items()]
+        click.echo(json.dumps(reports if len(configs) > 1 else models[configs[0]].report(), indent=2))
+    elif len(models) == 1:
+        click.echo(str(models[configs[0]]))
+    else:
+        width = max(map(len, models))
+        click.echo("  ".join([" " * width, *huggingface.UNITS]))
+        for path, model in models.items():
+            cells = (f"{getattr(model, name):>{len(name)}.4g}" for name in huggingface.UNITS)
+            click.echo("  ".join([path.ljust(width), *cells]))
+        for path, model in models.items():
+            for note in model.report()["notes"]:
+                click.echo(f"Note on {path}: {note}")

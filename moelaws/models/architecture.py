@@ -6,10 +6,27 @@ Work is in FLOP, two for each multiply-add of a matrix or a score; norms, biases
 like are left out.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import NamedTuple
 
 from moelaws.errors import InputError
-from moelaws.models.attention import GroupedAttention, LatentAttention, at_least
+from moelaws.models.attention import GroupedAttention, LatentAttention, Mixer, at_least
+
+
+class Tensor(NamedTuple):
+    """Tensors of one part and shape: how many there are, and how many of them one token uses.
+
+    The parts are embedding, lookup (further tables that are only looked up), head, attention, dense,
+    shared, experts, router and norm.
+    """
+
+    part: str
+    shape: tuple[int, ...]
+    stored: int = 1
+    used: int = 1
 
 
 @dataclass(frozen=True)
@@ -46,12 +63,19 @@ class Architecture:
     norm_bias, output_bias : bool
         Whether these norms and the output layer have biases.
     window, n_window_layers : int
-        Tokens that a sliding window reaches, and in how many layers there is one.
-
-    Raises
-    ------
-    InputError
-        If a size is negative or cannot be: more active than routed experts, say.
+        Tokens that a sliding window reaches, and in how many of the layers of `attention` there is one.
+    moe_layers : tuple of int, optional
+        The layers with experts, where they follow no such pattern; stands above it.
+    n_without_ff : int
+        Layers without any feed-forward.
+    others : tuple
+        Layers that have something else in the place of `attention`, as (number, mixer or None, window).
+    dense_beside_experts : bool
+        Whether layers with experts have the dense feed-forward too.
+    d_latent : int
+        Width to which tokens are projected before the routed experts, and back behind them; 0 for none.
+    extra : tuple of Tensor
+        Further tensors that no other parameter describes.
 
     Examples
     --------
@@ -88,16 +112,23 @@ class Architecture:
     output_bias: bool = False
     window: int = 0
     n_window_layers: int = 0
+    moe_layers: tuple[int, ...] | None = None
+    n_without_ff: int = 0
+    others: tuple[tuple[int, Mixer | None, int], ...] = ()
+    dense_beside_experts: bool = False
+    d_latent: int = 0
+    extra: tuple[Tensor, ...] = ()
 
     def __post_init__(self) -> None:
         at_least(self, 1, "n_layers", "d_model", "vocab", "moe_every")
         at_least(self, 0, "d_dense", "n_dense_layers", "d_expert", "n_routed", "n_shared", "top_k", "shared_width")
-        at_least(self, 0, "moe_offset", "norms_per_layer", "window", "n_window_layers")
+        at_least(self, 0, "moe_offset", "norms_per_layer", "window", "n_window_layers", "n_without_ff", "d_latent")
         for name, most, limit in (
             ("top_k", "n_routed", self.n_routed),
             ("n_dense_layers", "n_layers", self.n_layers),
-            ("n_window_layers", "n_layers", self.n_layers),
+            ("n_window_layers", "n_layers", self.n_attention_layers),
             ("moe_offset", "moe_every - 1", self.moe_every - 1),
+            ("n_without_ff", "n_layers less those with experts", self.n_layers - self.n_moe_layers),
         ):
             if getattr(self, name) > limit:
                 raise InputError(
@@ -112,8 +143,52 @@ class Architecture:
     @property
     def n_moe_layers(self) -> int:
         """Layers with experts."""
+        if self.moe_layers is not None:
+            return len(self.moe_layers)
         first = self.n_dense_layers + (self.moe_offset - self.n_dense_layers) % self.moe_every
         return len(range(first, self.n_layers, self.moe_every))
+
+    @property
+    def n_attention_layers(self) -> int:
+        """Layers with `attention`."""
+        return self.n_layers - sum(count for count, _, _ in self.others)
+
+    @property
+    def mixers(self) -> list[tuple[int, Mixer, int]]:
+        """What mixes tokens: in how many layers, what, and with which window (0 for none)."""
+        plain = self.n_attention_layers - self.n_window_layers
+        mine = [(plain, self.attention, 0), (self.n_window_layers, self.attention, self.window)]
+        return [*mine, *((count, mixer, window) for count, mixer, window in self.others if mixer)]
+
+    @cached_property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Every tensor that is stored, by part and shape."""
+        return tuple(tensor for tensor in (*self._tensors(), *self.extra) if prod(tensor.shape) and tensor.stored)
+
+    def _tensors(self) -> Iterator[Tensor]:
+        d, moe, routed, chosen = self.d_model, self.n_moe_layers, self.n_routed, self.top_k
+        yield Tensor("embedding", (self.vocab, d))
+        yield Tensor("head", (self.vocab, d), 0 if self.tied else 1)
+        yield Tensor("head", (self.vocab,), self.output_bias, self.output_bias)
+        norms = self.norms_per_layer * self.n_layers + 1
+        yield Tensor("norm", (d,), norms * (1 + self.norm_bias), norms * (1 + self.norm_bias))
+        for count, mixer, _ in self.mixers:
+            yield from (Tensor("attention", shape, count, count) for shape in mixer.shapes(d))
+        dense = self.n_layers - self.n_without_ff - (0 if self.dense_beside_experts else moe)
+        yield from self._ff("dense", d, self.d_dense, dense, dense)
+        yield from self._ff("shared", d, self.shared_width, moe, moe)
+        yield from self._ff("experts", self.d_latent or d, self.d_expert, moe * routed, moe * chosen)
+        yield from (Tensor("experts", shape, moe, moe) for shape in [(self.d_latent, d), (d, self.d_latent)])
+        yield Tensor("router", (routed, d), moe, moe)
+        yield Tensor("router", (routed,), moe * self.router_bias, moe * self.router_bias)
+        yield Tensor("router", (1, d), moe * self.shared_gate, moe * self.shared_gate)
+
+    def _ff(self, part: str, d: int, width: int, count: int, used: int) -> Iterator[Tensor]:
+        for _ in range(1 + self.gated_ff):
+            yield Tensor(part, (width, d), count, used)
+            yield Tensor(part, (width * self.ff_bias,), count, used)
+        yield Tensor(part, (d, width), count, used)
+        yield Tensor(part, (d * self.ff_bias * (width > 0),), count, used)
 
     @property
     def shared_width(self) -> int:
@@ -123,7 +198,9 @@ class Architecture:
     @property
     def expert_weights(self) -> int:
         """Weights of one expert in one layer."""
-        return self._ff(self.d_expert) + self._ff_bias(self.d_expert)
+        return sum(
+            prod(tensor.shape) for tensor in self._ff("experts", self.d_latent or self.d_model, self.d_expert, 1, 1)
+        )
 
     @property
     def n_embedding(self) -> int:
@@ -132,18 +209,18 @@ class Architecture:
 
     @property
     def attention_weights(self) -> int:
-        """Parameters of the attention of all layers."""
-        return self.n_layers * self.attention.weights(self.d_model)
+        """Parameters of the attention of all layers, or of what stands in its place."""
+        return self._stored("attention")
 
     @property
     def router_weights(self) -> int:
         """Parameters of the routers of all layers, with their biases and the gates of shared experts."""
-        return self._router + self.n_moe_layers * self.router_bias * self.n_routed
+        return self._stored("router")
 
     @property
     def n_total(self) -> int:
         """Every parameter."""
-        return self.n_body + self.n_embedding * (1 if self.tied else 2) + self._output_bias
+        return self._stored()
 
     @property
     def n_active(self) -> int:
@@ -151,17 +228,21 @@ class Architecture:
 
         The output layer counts, also where it shares the input embedding's matrix.
         """
-        return self.n_body_active + self.n_embedding + self._output_bias
+        return self.n_body_active + self.n_embedding + self.output_bias * self.vocab
 
     @property
     def n_body(self) -> int:
         """Parameters without input embedding and output layer."""
-        return self._always + self.n_moe_layers * self.n_routed * self.expert_weights
+        return self.n_total - self._stored("embedding") - self._stored("head")
 
     @property
     def n_body_active(self) -> int:
         """Parameters used for one token, without input embedding and output layer."""
-        return self._always + self.n_moe_layers * self.top_k * self.expert_weights
+        outside = ("embedding", "head", "lookup")
+        return sum(prod(tensor.shape) * tensor.used for tensor in self.tensors if tensor.part not in outside)
+
+    def _stored(self, part: str | None = None) -> int:
+        return sum(prod(tensor.shape) * tensor.stored for tensor in self.tensors if part in (None, tensor.part))
 
     def weight_bytes(self, bytes_per_weight: float = 2) -> float:
         """Bytes of all weights, by default two for each (bf16)."""
@@ -187,11 +268,6 @@ class Architecture:
         int
             FLOP, averaged over the tokens of the sequence and rounded down.
 
-        Raises
-        ------
-        InputError
-            If `seq_len` is not positive.
-
         Examples
         --------
         A token of gpt-oss-20b, of which half of the layers see 128 tokens, takes 8 GFLOP:
@@ -201,11 +277,16 @@ class Architecture:
         '8e+09'
         """
         _check_tokens(seq_len)
-        weights = self.n_layers * self.attention.matrices(self.d_model)
-        weights += self._n_ff_layers * self._ff(self.d_dense)
-        weights += self.n_moe_layers * (self._ff(self.shared_width) + self.top_k * self._ff(self.d_expert))
-        weights += self.n_embedding * output_layer + self._router * router
-        return 2 * weights + self.attention.score_flops * self._scores(seq_len, causal) // seq_len
+        skipped = {"lookup", "embedding", "head"} | ({"router"} if not router else set())
+        weights = sum(prod(x.shape) * x.used for x in self.tensors if len(x.shape) > 1 and x.part not in skipped)
+        weights += self.n_embedding * output_layer
+        scores = state = 0
+        for count, mixer, window in self.mixers:
+            near = min(filter(None, (seq_len, window, mixer.reach)))
+            scores += count * mixer.score_flops * _pairs(seq_len, near, causal)
+            scores += count * mixer.index_flops * _pairs(seq_len, seq_len, causal)
+            state += count * mixer.state_flops
+        return 2 * weights + state + scores // seq_len
 
     def training_flops(
         self, seq_len: int, *, causal: bool = False, output_layer: bool = True, router: bool = True
@@ -232,7 +313,7 @@ class Architecture:
     @property
     def kv_elements_per_token(self) -> int:
         """Elements that one new token writes to the cache of all layers, with or without a window."""
-        return self.n_layers * self.attention.kv_elements
+        return sum(count * mixer.kv_elements for count, mixer, _ in self.mixers)
 
     def kv_bytes_per_token(self, bytes_per_element: float = 2) -> float:
         """Bytes that one new token writes to the cache of all layers.
@@ -242,13 +323,14 @@ class Architecture:
         """
         return self.kv_elements_per_token * bytes_per_element
 
+    def state_bytes(self, bytes_per_element: float = 2) -> float:
+        """Bytes of the states of linear attention and the like, for one sequence of any length."""
+        return sum(count * mixer.state_elements for count, mixer, _ in self.mixers) * bytes_per_element
+
     def kv_cache_bytes(self, seq_len: int, bytes_per_element: float = 2) -> float:
         """Bytes of the cache of one sequence, in which layers with a window keep at most `window` tokens.
 
-        Raises
-        ------
-        InputError
-            If `seq_len` is not positive.
+        States that do not grow (:meth:`state_bytes`) are part of it.
 
         Examples
         --------
@@ -260,45 +342,13 @@ class Architecture:
         0.50048828125
         """
         _check_tokens(seq_len)
-        tokens = (self.n_layers - self.n_window_layers) * seq_len + self.n_window_layers * min(seq_len, self.window)
-        return tokens * self.attention.kv_elements * bytes_per_element
+        elements = sum(n * mixer.kv_elements * min(seq_len, window or seq_len) for n, mixer, window in self.mixers)
+        return elements * bytes_per_element + self.state_bytes(bytes_per_element)
 
-    @property
-    def _n_ff_layers(self) -> int:
-        return self.n_layers - self.n_moe_layers
 
-    @property
-    def _router(self) -> int:
-        return self.n_moe_layers * self.d_model * (self.n_routed + self.shared_gate)
-
-    @property
-    def _output_bias(self) -> int:
-        return self.output_bias * self.vocab
-
-    @property
-    def _always(self) -> int:
-        """Parameters that every token uses: attention, norms, routers, dense and shared widths."""
-        norms = (self.norms_per_layer * self.n_layers + 1) * self.d_model * (1 + self.norm_bias)
-        dense = self._n_ff_layers * (self._ff(self.d_dense) + self._ff_bias(self.d_dense))
-        shared = self.n_moe_layers * (self._ff(self.shared_width) + self._ff_bias(self.shared_width))
-        return self.attention_weights + norms + self.router_weights + dense + shared
-
-    def _ff(self, width: int) -> int:
-        """Weights in the matrices of a feed-forward."""
-        return (2 + self.gated_ff) * self.d_model * width
-
-    def _ff_bias(self, width: int) -> int:
-        return ((1 + self.gated_ff) * width + self.d_model) * self.ff_bias * (width > 0)
-
-    def _scores(self, seq_len: int, causal: bool) -> int:
-        """Pairs of tokens that have a score, in one sequence and all layers."""
-        near = min(seq_len, self.window)
-        if causal:
-            everywhere = seq_len * (seq_len + 1) // 2
-            windowed = near * (near + 1) // 2 + (seq_len - near) * near
-        else:
-            everywhere, windowed = seq_len**2, seq_len * near
-        return (self.n_layers - self.n_window_layers) * everywhere + self.n_window_layers * windowed
+def _pairs(seq_len: int, near: int, causal: bool) -> int:
+    """Pairs of tokens of a sequence that have a score, where each has at most `near`."""
+    return near * (near + 1) // 2 + (seq_len - near) * near if causal else seq_len * near
 
 
 def _check_tokens(seq_len: int) -> None:

@@ -1,17 +1,68 @@
-"""The attention of a decoder layer: what it holds, computes and keeps.
+"""What mixes the tokens in a decoder layer: what it holds, computes and keeps.
 
-Two kinds: heads with keys and values of their own or shared by groups, and heads that read keys
-and values from one compressed vector per token.
+Attention comes in two kinds: heads with keys and values of their own or shared by groups, and heads that
+read keys and values from one compressed vector per token. :mod:`moelaws.models.recurrent` has the layers
+that keep a state of fixed size instead.
 """
 
 from dataclasses import dataclass
+from math import prod
 from typing import Literal
 
 from moelaws.errors import InputError
 
+Shapes = list[tuple[int, ...]]
+"""Shapes of tensors; those with two or more axes are multiplied with each token."""
+
+
+class Mixer:
+    """What mixes tokens: tensors, FLOP and what is kept, for one layer."""
+
+    @property
+    def score_flops(self) -> int:
+        """FLOP between two tokens in a layer: query times key, and score times value."""
+        return 0
+
+    @property
+    def index_flops(self) -> int:
+        """FLOP between two tokens by which those to attend to are chosen."""
+        return 0
+
+    @property
+    def reach(self) -> int:
+        """Tokens that a token attends to at most, though more are kept; 0 for no limit."""
+        return 0
+
+    @property
+    def kv_elements(self) -> int:
+        """Elements that one token keeps in a layer's cache."""
+        return 0
+
+    @property
+    def state_elements(self) -> int:
+        """Elements of a layer's state, which does not grow with the sequence."""
+        return 0
+
+    @property
+    def state_flops(self) -> int:
+        """FLOP by which a token changes and reads the state."""
+        return 0
+
+    def shapes(self, d_model: int) -> Shapes:
+        """Return the shapes of a layer's tensors at a hidden size."""
+        raise NotImplementedError
+
+    def weights(self, d_model: int) -> int:
+        """Weights of one layer: matrices, biases, norms and the like."""
+        return sum(map(prod, self.shapes(d_model)))
+
+    def matrices(self, d_model: int) -> int:
+        """Weights of one layer that a token is multiplied with."""
+        return sum(prod(shape) for shape in self.shapes(d_model) if len(shape) > 1)
+
 
 @dataclass(frozen=True)
-class GroupedAttention:
+class GroupedAttention(Mixer):
     """Multi-head or grouped-query attention.
 
     Parameters
@@ -27,11 +78,14 @@ class GroupedAttention:
         head, shared by the heads (Qwen3), or one for each element of all heads (OLMoE).
     sinks : bool
         Whether each query head has one learned score that no token owns (gpt-oss).
-
-    Raises
-    ------
-    InputError
-        If a size is below one, or the query heads do not divide into the key-value heads.
+    v_dim : int
+        Width of a head's values where it is not `head_dim`.
+    gate : {"none", "head", "element"}
+        Whether the output is weighted by a gate, one for each head or each element (Qwen3-Next).
+    values_are_keys : bool
+        Whether values are the keys, before their norm, and need no matrix (Gemma 4).
+    q_rank : int
+        Width of a vector, normed, from which all queries are made (Step-3); 0 for none.
 
     Examples
     --------
@@ -48,44 +102,50 @@ class GroupedAttention:
     output_bias: bool = False
     qk_norm: Literal["none", "head", "all"] = "none"
     sinks: bool = False
+    v_dim: int = 0
+    gate: Literal["none", "head", "element"] = "none"
+    values_are_keys: bool = False
+    q_rank: int = 0
 
     def __post_init__(self) -> None:
         at_least(self, 1, "n_heads", "n_kv_heads", "head_dim")
+        at_least(self, 0, "v_dim", "q_rank")
         if self.n_heads % self.n_kv_heads:
             raise InputError(
                 f"Parameter n_heads has the value {self.n_heads}; a multiple of the {self.n_kv_heads} key-value heads "
                 "is expected."
             )
 
-    def weights(self, d_model: int) -> int:
-        """Weights of one layer: matrices, biases, norms of queries and keys, and sinks."""
-        return self.matrices(d_model) + self._biases(d_model) + self._norms + self.n_heads * self.sinks
-
-    def matrices(self, d_model: int) -> int:
-        """Weights of one layer that a token is multiplied with."""
-        return 2 * d_model * self.head_dim * (self.n_heads + self.n_kv_heads)
-
-    def _biases(self, d_model: int) -> int:
-        return self.qkv_bias * self.head_dim * (self.n_heads + 2 * self.n_kv_heads) + self.output_bias * d_model
+    def shapes(self, d_model: int) -> Shapes:
+        """Return the shapes of a layer's tensors at a hidden size."""
+        query, key = self.n_heads * self.head_dim, self.n_kv_heads * self.head_dim
+        value, read = self.n_kv_heads * self._v_dim, self.n_heads * self._v_dim
+        found: Shapes = [(key, d_model), (d_model, read)]
+        found += [(self.q_rank, d_model), (query, self.q_rank), (self.q_rank,)] if self.q_rank else [(query, d_model)]
+        found += [] if self.values_are_keys else [(value, d_model)]
+        gates = {"none": 0, "head": self.n_heads, "element": read}[self.gate]
+        found += [(gates, d_model)] if gates else []
+        found += [(query,), (key,), (value,)] if self.qkv_bias else []
+        found += [(d_model,)] * self.output_bias + [(self.n_heads,)] * self.sinks
+        return found + {"none": [], "head": [(self.head_dim,)] * 2, "all": [(query,), (key,)]}[self.qk_norm]
 
     @property
-    def _norms(self) -> int:
-        heads = {"none": 0, "head": 2, "all": self.n_heads + self.n_kv_heads}[self.qk_norm]
-        return heads * self.head_dim
+    def _v_dim(self) -> int:
+        return self.v_dim or self.head_dim
 
     @property
     def score_flops(self) -> int:
         """FLOP between two tokens in a layer: query times key, and score times value."""
-        return 4 * self.n_heads * self.head_dim
+        return 2 * self.n_heads * (self.head_dim + self._v_dim)
 
     @property
     def kv_elements(self) -> int:
         """Elements that one token keeps in a layer's cache."""
-        return 2 * self.n_kv_heads * self.head_dim
+        return self.n_kv_heads * (self.head_dim + self._v_dim)
 
 
 @dataclass(frozen=True)
-class LatentAttention:
+class LatentAttention(Mixer):
     """Multi-head latent attention: keys and values from one compressed vector per token.
 
     Parameters
@@ -98,11 +158,11 @@ class LatentAttention:
         Width of a head's rotary part, of its other part, and of its values.
     bias : bool
         Whether the projections to the compressed vectors and the one back have biases.
-
-    Raises
-    ------
-    InputError
-        If a size is below one, or `q_rank` is negative.
+    index_heads, index_dim, index_reach : int
+        Heads of an indexer and their width, and how many tokens it chooses for a token to attend to
+        (DeepSeek-V3.2); 0 for none.
+    head_gate : bool
+        Whether the output of each head is weighted by a gate.
 
     Examples
     --------
@@ -119,23 +179,28 @@ class LatentAttention:
     nope_dim: int
     v_dim: int
     bias: bool = False
+    index_heads: int = 0
+    index_dim: int = 0
+    index_reach: int = 0
+    head_gate: bool = False
 
     def __post_init__(self) -> None:
         at_least(self, 1, "n_heads", "kv_rank", "rope_dim", "nope_dim", "v_dim")
-        at_least(self, 0, "q_rank")
+        at_least(self, 0, "q_rank", "index_heads", "index_dim", "index_reach")
 
-    def weights(self, d_model: int) -> int:
-        """Weights of one layer: matrices, biases, and the norms of the compressed vectors."""
-        biases = self.q_rank + self.kv_rank + self.rope_dim + d_model if self.bias else 0
-        return self.matrices(d_model) + self.q_rank + self.kv_rank + biases
-
-    def matrices(self, d_model: int) -> int:
-        """Weights of one layer that a token is multiplied with."""
+    def shapes(self, d_model: int) -> Shapes:
+        """Return the shapes of a layer's tensors at a hidden size."""
         query = self.n_heads * (self.rope_dim + self.nope_dim)
-        to_query = d_model * self.q_rank + self.q_rank * query if self.q_rank else d_model * query
-        to_cache = d_model * (self.kv_rank + self.rope_dim)
-        from_cache = self.kv_rank * self.n_heads * (self.nope_dim + self.v_dim)
-        return to_query + to_cache + from_cache + self.n_heads * self.v_dim * d_model
+        found: Shapes = [(self.kv_rank + self.rope_dim, d_model), (self.kv_rank,)]
+        found += [(self.n_heads * (self.nope_dim + self.v_dim), self.kv_rank), (d_model, self.n_heads * self.v_dim)]
+        found += [(self.q_rank, d_model), (query, self.q_rank), (self.q_rank,)] if self.q_rank else [(query, d_model)]
+        found += [(self.n_heads, d_model)] if self.head_gate else []
+        if self.bias:
+            found += [(self.q_rank,), (self.kv_rank + self.rope_dim,), (d_model,)]
+        if self.index_heads:
+            found += [(self.index_heads * self.index_dim, self.q_rank), (self.index_dim, d_model)]
+            found += [(self.index_heads, d_model), (self.index_dim,), (self.index_dim,)]
+        return found
 
     @property
     def score_flops(self) -> int:
@@ -143,19 +208,23 @@ class LatentAttention:
         return 2 * self.n_heads * (self.rope_dim + self.nope_dim + self.v_dim)
 
     @property
+    def index_flops(self) -> int:
+        """FLOP between two tokens by which those to attend to are chosen."""
+        return 2 * self.index_heads * self.index_dim
+
+    @property
+    def reach(self) -> int:
+        """Tokens that a token attends to at most, though more are kept; 0 for no limit."""
+        return self.index_reach
+
+    @property
     def kv_elements(self) -> int:
-        """Elements that one token keeps in a layer's cache."""
-        return self.kv_rank + self.rope_dim
+        """Elements that one token keeps in a layer's cache, with the key of an indexer."""
+        return self.kv_rank + self.rope_dim + self.index_dim
 
 
 def at_least(part: object, lowest: int, *names: str) -> None:
-    """Refuse a part of an architecture with a size below `lowest`.
-
-    Raises
-    ------
-    InputError
-        If the value of one of `names` is below `lowest`.
-    """
+    """Refuse a part of an architecture with a size below `lowest`."""
     for name in names:
         if getattr(part, name) < lowest:
             raise InputError(f"Parameter {name} has the value {getattr(part, name)}; at least {lowest} is expected.")

@@ -68,7 +68,9 @@ def _attention(row: Mapping[Hashable, Any], details: list[str]) -> GroupedAttent
         row["n_kv_heads"],
         row["head_dim"],
         qk_norm=qk_norm,
-        **{name: name in details for name in ("qkv_bias", "output_bias", "sinks")},
+        qkv_bias="qkv_bias" in details,
+        output_bias="output_bias" in details,
+        sinks="sinks" in details,
     )
 
 
