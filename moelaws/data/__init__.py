@@ -1,17 +1,5 @@
 """Tables: those of the book, public training runs, and the reader's own."""
 
-from moelaws.data.tables import (
-    ROOT,
-    RUNS,
-    columns,
-    files_read,
-    load,
-    load_runs,
-    printed,
-    read,
-    sets,
-    tables,
-    write,
-)
+import lazy_loader
 
-__all__ = ["ROOT", "RUNS", "columns", "files_read", "load", "load_runs", "printed", "read", "sets", "tables", "write"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,11 @@
+from .book import ROOT as ROOT
+from .book import RUNS as RUNS
+from .book import columns as columns
+from .book import load as load
+from .book import load_runs as load_runs
+from .book import printed as printed
+from .book import read as read
+from .book import sets as sets
+from .book import tables as tables
+from .book import write as write
+from .condition import where as where
