@@ -14,6 +14,7 @@ from typing import Any
 
 import nbformat
 import numpy as np
+import pandas as pd
 
 from moelaws import data
 from moelaws.errors import InputError
@@ -286,3 +287,26 @@ def stored(paper: str | None = None) -> list[dict[str, Any]]:
                 if (ledger := output.get("data", {}).get(MIME)) is not None:
                     ledgers[ledger["paper"]] = ledger["claims"]
     return [claim for key, rows in ledgers.items() if paper in (None, key) for claim in rows]
+
+
+def claims(paper: str | None = None) -> pd.DataFrame:
+    """Return the claims of a paper, or of all, with their verdicts, one row each by id.
+
+    Parameters
+    ----------
+    paper : str, optional
+        Key of one paper, such as ``yang2025``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        What :func:`stored` reads: statement, printed, computed, unit, verdict, evidence, criterion, note, place and kind.
+
+    Examples
+    --------
+    >>> claims("yang2025").loc["yang2025-C26", ["printed", "computed", "verdict"]].tolist()
+    ['45.6', 43.5644, 'differs']
+    """
+    first = ["statement", "printed", "computed", "unit", "verdict"]
+    table = pd.DataFrame(stored(paper)).set_index("id")
+    return table[[*first, *table.columns.difference(first, sort=False)]]
