@@ -9,6 +9,7 @@ from scipy import stats
 
 from moelaws.errors import InputError
 from moelaws.fitting.trend import Trend
+from moelaws.papers import allocation
 from moelaws.papers.allocation import allocate
 from moelaws.papers.plan import Step
 from moelaws.papers.wan2026 import allocation as wan2026
@@ -48,7 +49,7 @@ def numbers(step):
     return [step.value, step.low, step.high]
 
 
-@pytest.mark.parametrize("flops", [*RECIPES, 2.2e18, 7e19, 1e17, 1e22])
+@pytest.mark.parametrize("flops", [3e18, 1e20, 2.2e18, 1e17, 1e22])
 def test_a_plan_of_wan2026_step_by_step(flops):
     plan = allocate("wan2026", flops, extrapolate=True)
     values = {step.quantity: step.value for step in plan.steps}
@@ -104,6 +105,8 @@ def test_a_plan_of_wan2026_step_by_step(flops):
     off.append(abs(whole["d_model"] / values["d_model"] - 1))
     assert found["largest_deviation"] == pytest.approx(max(off))
     assert plan.warnings == () or not inside
+    assert plan.outside == pytest.approx(plan.decades / math.log10(300))
+    assert plan.decades == pytest.approx(max(-math.log10(flops / 1e18), math.log10(flops / 3e20), 0), abs=1e-12)
 
 
 def test_the_density_law_has_a_floor_of_six():
@@ -150,14 +153,19 @@ def test_the_band_of_widths_is_that_of_its_ratios():
         assert 9 * shape.d_m / shape.d == pytest.approx(ratio, abs=0.01)
 
 
-def test_the_ends_of_what_is_answered():
+def test_a_budget_that_rounding_puts_outside_is_inside():
     just = allocate("wan2026", 3e20 * (1 + 5e-10))
     assert (just.decades, just.outside, just.warnings) == (0, 0, ())
     assert allocate("wan2026", 1e18 * (1 - 5e-10)).decades == 0
+
+
+def test_the_ends_of_what_is_answered(monkeypatch):
+    monkeypatch.setitem(allocation.PLANNERS, "wan2026", (lambda flops: flops, (1e18, 3e20)))
     for flops, beyond in ((3.1e20, "0.014"), (0.9e18, "0.046")):
         with pytest.raises(InputError, match=f", {beyond} decades outside the runs of wan2026; a budget from 1e.18 to"):
             allocate("wan2026", flops)
-    assert allocate("wan2026", 3e26, extrapolate=True).outside == pytest.approx(6 / math.log10(300))
+    for flops in (3e26, 1e12):
+        assert allocate("wan2026", flops, extrapolate=True) == flops
     for flops in (3.01e26, 0.99e12):
         with pytest.raises(InputError, match=r"from 1e\+12 to 3e\+26 is expected, as nothing can be said farther"):
             allocate("wan2026", flops, extrapolate=True)
@@ -201,8 +209,9 @@ def test_a_trend_at_another_level():
 
 def test_no_more_heads_than_the_paper_gives():
     """The power law would ask for more than 2^7 at the farthest budget."""
-    farthest = allocate("wan2026", 3e26, extrapolate=True).architecture
-    assert (farthest["n_heads"], farthest["n_kv_heads"]) == (128, 64)
+    steps, setting = wan2026._heads(3e26, wan2026.scales().iloc[-1], outside=True)
+    assert [step.value for step in steps] == [128, 64, 128]
+    assert (setting.N_q, setting.N_kv, setting.d_qkv) == (128, 64, 128)
     assert power_law(column(0) * column(2), 3e26)[0] / 128 > 182
 
 
