@@ -202,7 +202,8 @@ def test_bad_input_is_refused(call, sentence):
 def test_two_runs_are_enough_and_equal_computes_are_not():
     two = pd.DataFrame({"flops": [1e20, 1e18], "loss": [2.0, 4.0]})
     assert interpolated(two, [4.0, 2.0]) == pytest.approx([1e18, 1e20])
-    for bad in ({"flops": [1e18, 1e18]}, {"loss": [2.0, 2.0]}, {"loss": [4.0, 2.0]}):
+    same = {"flops": [1e18, 1e18]}
+    for bad in (same, same | {"loss": [4.0, 2.0]}, {"loss": [2.0, 2.0]}, {"loss": [4.0, 2.0]}):
         with pytest.raises(InputError, match="At least two dense runs, with a loss that falls with compute"):
             interpolated(two.assign(**bad), [3.0])
     with pytest.raises(InputError, match="no column 'loss'"):
