@@ -269,6 +269,13 @@ def test_a_row_of_the_table_by_hand():
     assert np.std(np.log(found.draws[:, 0])) == pytest.approx(0.001 / slope, rel=0.1)
 
 
+def test_the_losses_of_the_dense_runs_are_no_extrapolation():
+    ends = moe(1, [3e18, 1e23])
+    assert not measure(frontier(), ends, draws=5).table.extrapolated.any()
+    beyond = ends.assign(loss=ends.loss * [1 + 1e-9, 1 - 1e-9])
+    assert measure(frontier(), beyond, draws=5).table.extrapolated.all()
+
+
 def test_intervals_may_end_in_infinity():
     found = measure(frontier(), moe(4), error=0.001, draws=40)
     low, high = found.interval(np.where(np.arange(40) < 20, 2.0, np.inf), level=0.9)

@@ -1,11 +1,13 @@
 """What is changed to try the tests, and that a published coefficient, a cell and a digit are among what they notice."""
 
 import ast
+import csv
 import json
 import sys
 import types
 
 import changes
+import mutants
 import numpy as np
 import pytest
 
@@ -138,3 +140,13 @@ def test_a_changed_coefficient_is_noticed(monkeypatch, name, column):
     assert not any(agrees(change.apply(source)) for change in of_law)
     exponent = {"FLOPS_PER_TOKEN": b"0.5437", "N_TOKENS": b"0.4563"}[name]
     assert not agrees(source.replace(exponent, exponent[:-1] + b"8"))
+
+
+def test_what_is_listed_as_equivalent_is_still_there_and_has_a_reason():
+    with mutants.EQUIVALENT.open(encoding="utf-8", newline="") as file:
+        listed = list(csv.DictReader(file))
+    for row in listed:
+        source = (data.ROOT / row["path"]).read_bytes()
+        possible = {change.lines(source) for change in changes.of_code(row["path"], source)}
+        assert (row["before"], row["after"]) in possible, row["path"]
+        assert len(row["reason"].split()) > 4

@@ -91,6 +91,10 @@ def test_a_plan_of_wan2026_step_by_step(flops):
     assert numbers(plan.step("batch")) == pytest.approx([max(16, 16 * round(batch / 16)), least, most])
     assert values["training_steps"] == pytest.approx(tokens / values["batch"] / 8192)
 
+    told = plan.report()
+    assert list(told) == ["law", "flops", "outside", "decades", "steps", "architecture", "realised", "warnings"]
+    assert [step["value"] for step in told["steps"]] == list(values.values())
+
     whole = plan.architecture
     fixed = {"n_heads": count, "n_kv_heads": pairs, "d_head": width, "n_routed": 288, "n_shared": 1, "top_k": 8}
     fixed |= {"n_layers": whole["n_dense_layers"] + whole["n_moe_layers"], "d_dense": 3 * whole["d_model"]}
@@ -267,6 +271,9 @@ def test_a_plan_of_yun2024_step_by_step(coefficients, bound, limits):
     assert plan.warnings[0].startswith("How far the models lie from the runs behind the coefficients")
     models = {"chosen": plan.chosen, "optimum": plan.optimum, "base": plan.base}
     assert {name: model.n_routed for name, model in models.items()} == {"chosen": 16, "optimum": 16, "base": 4}
+    told = plan.report()
+    assert told["chosen"]["n_dense"] == plan.chosen.n_dense
+    assert (told["to_base"], told["warnings"]) == (plan.to_base, plan.warnings)
     law = yun2024.LAW
     for model in models.values():
         assert model.n_active == pytest.approx(model.n_dense * 4 / 3)
@@ -363,3 +370,16 @@ def test_a_size_at_a_cost_lies_between_its_ends():
     assert np.isnan(size_at_cost(lambda n_dense, n_routed: n_dense, 1.01e13, 8))
     with pytest.raises(InputError, match="Parameter bound has the value"):
         size_at_cost(lambda n_dense, n_routed: n_dense, 0, 8)
+
+
+def test_a_width_at_the_end_of_what_is_feasible_is_the_laws(monkeypatch):
+    setting = law.Setting(16, 8, 128)
+    sizes = tuple(map(float, law.account(2040, 1, 15, 592, setting)))
+    value = float(wan2026.trends()["width"](3e20))
+    for ends in ((value, value + 1), (value - 1, value)):
+        monkeypatch.setattr(wan2026.law, "feasible_widths", lambda *_, ends=ends, **__: ends)
+        monkeypatch.setattr(wan2026, "width_band", lambda *_: (1.0, 2.0))
+        assert wan2026._width(3e20, sizes, setting)[0].source == "refitted"
+    monkeypatch.setattr(wan2026.law, "feasible_widths", lambda *_, **__: (np.nan, np.nan))
+    with pytest.raises(InputError, match=r"flops has the value 3e\+20; no architecture with layers of both kinds"):
+        wan2026._width(3e20, sizes, setting)
