@@ -30,6 +30,19 @@ from moelaws.ledger.claims import Ledger, Printed
         ("1", "<=", -5.0, "", "agrees"),
         ("1.2e3", "", 1249.0, "", "agrees"),
         ("1.2e3", "", 1251.0, "", "differs"),
+        # What rounding may add to a bound or a tolerance is a billionth, of a value from one on.
+        ("0", "<=", 1e-9, "", "agrees"),
+        ("0", "<=", 1.5e-9, "", "differs"),
+        ("0", ">=", -1.5e-9, "", "differs"),
+        ("100", "<=", 100 + 0.9e-7, "", "agrees"),
+        ("100", "<=", 100 + 1.5e-7, "", "differs"),
+        ("0", "", 1 + 1e-9, "1", "close"),
+        ("0", "", 1 + 1.5e-9, "1", "differs"),
+        ("-200", "", -212.0, "6 %", "close"),
+        ("-200", "", -212.1, "6 %", "differs"),
+        ("-200", "", -188.0, " 6 %", "close"),
+        ("10", "<=", 10.4, "", "differs"),
+        ("10", ">=", 9.6, "", "differs"),
         ("2.3", "", float("nan"), "100", "differs"),
         ("2.3", "", float("inf"), "100", "differs"),
     ],
@@ -165,6 +178,8 @@ def test_a_decision_keeps_six_digits_and_whole_counts():
     ledger = Ledger("yun2024")
     assert ledger.check("yun2024-T01", [12, 81_395_712]).computed == [12, 81_395_712]
     assert ledger.check("yun2024-D03", 7.5 / 23).computed == 0.326087
+    counts = Ledger("yun2024").check("yun2024-T01", [999_999_999_999, 1_234_567_890_123], note="made up").computed
+    assert counts == [999_999_999_999, 1.23457e12]
 
 
 @pytest.mark.parametrize("paper", claims.papers())

@@ -197,3 +197,97 @@ def test_refits_made_before_give_the_same():
 def test_bad_input_is_refused(call, sentence):
     with pytest.raises(InputError, match=sentence):
         call()
+
+
+def test_two_runs_are_enough_and_equal_computes_are_not():
+    two = pd.DataFrame({"flops": [1e20, 1e18], "loss": [2.0, 4.0]})
+    assert interpolated(two, [4.0, 2.0]) == pytest.approx([1e18, 1e20])
+    same = {"flops": [1e18, 1e18]}
+    for bad in (same, same | {"loss": [4.0, 2.0]}, {"loss": [2.0, 2.0]}, {"loss": [4.0, 2.0]}):
+        with pytest.raises(InputError, match="At least two dense runs, with a loss that falls with compute"):
+            interpolated(two.assign(**bad), [3.0])
+    with pytest.raises(InputError, match="no column 'loss'"):
+        interpolated(two[["flops"]], [3.0])
+
+
+@pytest.mark.parametrize("noise", [None, 0.01])
+def test_a_valley_is_the_least_squares_parabola(noise):
+    """Through the five sizes nearest to the best, by another routine and without centring."""
+    sizes = np.array([1e8, 1.7e8, 3e8, 4.5e8, 8e8, 2e9, 9e9])
+    losses = np.array([3.10, 3.04, 3.011, 3.0, 3.03, 3.13, 3.5])
+    near = np.argsort(np.abs(np.log(sizes / 4.5e8)))[:5]
+    x = np.log(sizes[near] / 1e8)
+    (bend, slope, _), _ = coefficients, unscaled = np.polyfit(x, losses[near], 2, cov="unscaled")
+    at = -slope / (2 * bend)
+    scatter = np.sqrt(np.sum((losses[near] - np.polyval(coefficients, x)) ** 2) / 2)
+    gradient = np.array([at**2, at, 1])
+    found = valley(sizes, losses, noise=noise)
+    assert found.size == pytest.approx(1e8 * np.exp(at))
+    assert found.loss == pytest.approx(np.polyval(coefficients, at))
+    assert found.noise == pytest.approx(scatter)
+    assert found.error == pytest.approx((noise or scatter) * np.sqrt(gradient @ unscaled @ gradient))
+    assert found.runs == 5
+    assert valley(sizes, losses, nearest=7).runs == 7
+
+
+def test_three_sizes_are_enough_where_the_noise_is_known():
+    found = valley([1e8, 2e8, 4e8], [3.1, 3.0, 3.1], noise=0.01)
+    assert (found.size, found.loss, found.noise) == pytest.approx((2e8, 3.0, 0.0), abs=1e-12)
+    for sizes in ([1e8, 2e8, 2e8], [1e8, 1e8, 2e8, 2e8]):
+        with pytest.raises(InputError, match="The budget has 2 sizes; at least 3 are expected"):
+            valley(sizes, [3.1, 3.0, 3.1, 3.0][: len(sizes)], noise=0.01)
+    with pytest.raises(InputError, match="no lowest point; smaller and larger models are needed"):
+        valley([1e8, 2e8, 4e8], [3.0, 3.1, 3.19], noise=0.01)
+    with pytest.raises(InputError, match="Parameter size"):
+        valley([0, 2e8, 4e8], [3.1, 3.0, 3.1])
+
+
+def test_the_error_of_a_loss_is_the_scatter_of_the_dense_runs():
+    """Ten runs and three coefficients leave seven degrees of freedom."""
+    dense, sparse = frontier(), moe(4)
+    dense.loss *= np.exp(0.002 * np.random.default_rng(3).normal(size=10))
+    fitted = fit(LAWS["frontier"], dense)
+    rest = np.log(dense.loss) - np.log(fitted.law.predict(fitted.coefficients, dense))
+    absolute = fitted.predict(dense) - fitted.law.observed(dense)
+    assert np.abs(rest).max() < 0.01
+    given = measure(dense, sparse, error=np.sqrt(np.sum(absolute**2) / 7), draws=20)
+    pd.testing.assert_frame_equal(measure(dense, sparse, draws=20).table, given.table)
+
+
+def test_a_row_of_the_table_by_hand():
+    found = measure(frontier(), moe(4, [1e19, 2e19]), error=0.001, draws=200)
+    table = found.table
+    assert list(table) == ["flops", "leverage", "low", "high", "dense_flops", "extrapolated"]
+    assert table.flops.tolist() == [1e19, 2e19]
+    assert table.dense_flops.to_numpy() == pytest.approx([4e19, 8e19], rel=1e-4)
+    assert found.draws.shape == (200, 2)
+    assert np.median(found.draws, axis=0) == pytest.approx([4, 4], rel=0.02)
+    ends = np.quantile(found.draws, [0.025, 0.975], axis=0)
+    assert pytest.approx(ends, rel=0.02) == table[["low", "high"]].to_numpy().T
+    # The loss falls by 0.096 of its part above the floor for a factor e of compute.
+    slope = ALPHA * (moe(4, [1e19]).loss[0] - FLOOR)
+    assert np.std(np.log(found.draws[:, 0])) == pytest.approx(0.001 / slope, rel=0.1)
+
+
+def test_the_losses_of_the_dense_runs_are_no_extrapolation():
+    ends = moe(1, [3e18, 1e23])
+    assert not measure(frontier(), ends, draws=5).table.extrapolated.any()
+    beyond = ends.assign(loss=ends.loss * [1 + 1e-9, 1 - 1e-9])
+    assert measure(frontier(), beyond, draws=5).table.extrapolated.all()
+
+
+def test_intervals_may_end_in_infinity():
+    found = measure(frontier(), moe(4), error=0.001, draws=40)
+    low, high = found.interval(np.where(np.arange(40) < 20, 2.0, np.inf), level=0.9)
+    assert (low, high) == (2.0, np.inf)
+    assert found.interval(np.linspace(0, 1, 40), 0.5) == pytest.approx([0.25, 0.75], abs=0.03)
+
+
+def test_an_exponent_between_two_computes_by_hand():
+    found = measure(frontier(), moe(np.array([3.0, 6.0]), [1e19, 1e21]), error=0.001, draws=100)
+    value, low, high = found.exponent()
+    slopes = np.log(found.draws[:, 1] / found.draws[:, 0]) / np.log(100)
+    assert value == pytest.approx(np.log(2) / np.log(100), rel=1e-3)
+    assert (low, high) == pytest.approx(tuple(np.quantile(slopes, [0.025, 0.975])), rel=0.05)
+    narrow = found.exponent(level=0.5)
+    assert low < narrow[1] < value < narrow[2] < high

@@ -9,6 +9,7 @@ from scipy import stats
 
 from moelaws.errors import InputError
 from moelaws.fitting.trend import Trend
+from moelaws.papers import allocation
 from moelaws.papers.allocation import allocate
 from moelaws.papers.plan import Step
 from moelaws.papers.wan2026 import allocation as wan2026
@@ -48,7 +49,7 @@ def numbers(step):
     return [step.value, step.low, step.high]
 
 
-@pytest.mark.parametrize("flops", [*RECIPES, 2.2e18, 7e19, 1e17, 1e22])
+@pytest.mark.parametrize("flops", [3e18, 1e20, 2.2e18, 1e17, 1e22])
 def test_a_plan_of_wan2026_step_by_step(flops):
     plan = allocate("wan2026", flops, extrapolate=True)
     values = {step.quantity: step.value for step in plan.steps}
@@ -90,6 +91,10 @@ def test_a_plan_of_wan2026_step_by_step(flops):
     assert numbers(plan.step("batch")) == pytest.approx([max(16, 16 * round(batch / 16)), least, most])
     assert values["training_steps"] == pytest.approx(tokens / values["batch"] / 8192)
 
+    told = plan.report()
+    assert list(told) == ["law", "flops", "outside", "decades", "steps", "architecture", "realised", "warnings"]
+    assert [step["value"] for step in told["steps"]] == list(values.values())
+
     whole = plan.architecture
     fixed = {"n_heads": count, "n_kv_heads": pairs, "d_head": width, "n_routed": 288, "n_shared": 1, "top_k": 8}
     fixed |= {"n_layers": whole["n_dense_layers"] + whole["n_moe_layers"], "d_dense": 3 * whole["d_model"]}
@@ -104,6 +109,8 @@ def test_a_plan_of_wan2026_step_by_step(flops):
     off.append(abs(whole["d_model"] / values["d_model"] - 1))
     assert found["largest_deviation"] == pytest.approx(max(off))
     assert plan.warnings == () or not inside
+    assert plan.outside == pytest.approx(plan.decades / math.log10(300))
+    assert plan.decades == pytest.approx(max(-math.log10(flops / 1e18), math.log10(flops / 3e20), 0), abs=1e-12)
 
 
 def test_the_density_law_has_a_floor_of_six():
@@ -150,14 +157,19 @@ def test_the_band_of_widths_is_that_of_its_ratios():
         assert 9 * shape.d_m / shape.d == pytest.approx(ratio, abs=0.01)
 
 
-def test_the_ends_of_what_is_answered():
+def test_a_budget_that_rounding_puts_outside_is_inside():
     just = allocate("wan2026", 3e20 * (1 + 5e-10))
     assert (just.decades, just.outside, just.warnings) == (0, 0, ())
     assert allocate("wan2026", 1e18 * (1 - 5e-10)).decades == 0
+
+
+def test_the_ends_of_what_is_answered(monkeypatch):
+    monkeypatch.setitem(allocation.PLANNERS, "wan2026", (lambda flops: flops, (1e18, 3e20)))
     for flops, beyond in ((3.1e20, "0.014"), (0.9e18, "0.046")):
         with pytest.raises(InputError, match=f", {beyond} decades outside the runs of wan2026; a budget from 1e.18 to"):
             allocate("wan2026", flops)
-    assert allocate("wan2026", 3e26, extrapolate=True).outside == pytest.approx(6 / math.log10(300))
+    for flops in (3e26, 1e12):
+        assert allocate("wan2026", flops, extrapolate=True) == flops
     for flops in (3.01e26, 0.99e12):
         with pytest.raises(InputError, match=r"from 1e\+12 to 3e\+26 is expected, as nothing can be said farther"):
             allocate("wan2026", flops, extrapolate=True)
@@ -201,8 +213,9 @@ def test_a_trend_at_another_level():
 
 def test_no_more_heads_than_the_paper_gives():
     """The power law would ask for more than 2^7 at the farthest budget."""
-    farthest = allocate("wan2026", 3e26, extrapolate=True).architecture
-    assert (farthest["n_heads"], farthest["n_kv_heads"]) == (128, 64)
+    steps, setting = wan2026._heads(3e26, wan2026.scales().iloc[-1], outside=True)
+    assert [step.value for step in steps] == [128, 64, 128]
+    assert (setting.N_q, setting.N_kv, setting.d_qkv) == (128, 64, 128)
     assert power_law(column(0) * column(2), 3e26)[0] / 128 > 182
 
 
@@ -258,6 +271,9 @@ def test_a_plan_of_yun2024_step_by_step(coefficients, bound, limits):
     assert plan.warnings[0].startswith("How far the models lie from the runs behind the coefficients")
     models = {"chosen": plan.chosen, "optimum": plan.optimum, "base": plan.base}
     assert {name: model.n_routed for name, model in models.items()} == {"chosen": 16, "optimum": 16, "base": 4}
+    told = plan.report()
+    assert told["chosen"]["n_dense"] == plan.chosen.n_dense
+    assert (told["to_base"], told["warnings"]) == (plan.to_base, plan.warnings)
     law = yun2024.LAW
     for model in models.values():
         assert model.n_active == pytest.approx(model.n_dense * 4 / 3)
@@ -354,3 +370,16 @@ def test_a_size_at_a_cost_lies_between_its_ends():
     assert np.isnan(size_at_cost(lambda n_dense, n_routed: n_dense, 1.01e13, 8))
     with pytest.raises(InputError, match="Parameter bound has the value"):
         size_at_cost(lambda n_dense, n_routed: n_dense, 0, 8)
+
+
+def test_a_width_at_the_end_of_what_is_feasible_is_the_laws(monkeypatch):
+    setting = law.Setting(16, 8, 128)
+    sizes = tuple(map(float, law.account(2040, 1, 15, 592, setting)))
+    value = float(wan2026.trends()["width"](3e20))
+    for ends in ((value, value + 1), (value - 1, value)):
+        monkeypatch.setattr(wan2026.law, "feasible_widths", lambda *_, ends=ends, **__: ends)
+        monkeypatch.setattr(wan2026, "width_band", lambda *_: (1.0, 2.0))
+        assert wan2026._width(3e20, sizes, setting)[0].source == "refitted"
+    monkeypatch.setattr(wan2026.law, "feasible_widths", lambda *_, **__: (np.nan, np.nan))
+    with pytest.raises(InputError, match=r"flops has the value 3e\+20; no architecture with layers of both kinds"):
+        wan2026._width(3e20, sizes, setting)

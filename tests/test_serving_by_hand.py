@@ -95,6 +95,9 @@ def test_what_a_step_takes_is_the_sum_of_its_parts():
     for name, value in expected.items():
         assert parts[name].to_numpy() == pytest.approx(np.asarray(value, dtype=float)), name
     assert law.parts(ROWS, np.ones(4)).index.tolist() == [0, 1]
+    one = law.terms(np.empty(0), {name: column[1] for name, column in ROWS.items()})
+    assert one == pytest.approx([1, 1e3 * sum(reads.values())[1], 1e3 * sum(work.values())[1], 3])
+    assert law.terms(np.empty((5, 0)), ROWS).shape == (5, 2, 4)
     table = table.assign(throughput=[4000.0, 50.0])
     assert law.observed(table) == pytest.approx([1e3 * 16 * 1500 / 500 / 4000, 1e3 * 3 * 50 / 40 / 50])
 
@@ -199,6 +202,7 @@ def test_a_layer_of_several_rows():
     assert law.reads(rows) == pytest.approx([9e-3, 6e-7])
     assert law.work(rows) == pytest.approx([6 * 2 * 2 * 5e5 / 1e12, 6 * 4 * 200 / 1e12])
     assert law.moves(rows) == pytest.approx([2 * 2 * 2 * 1500 / 1e9, 2 * 4 * 30 / 1e9])
+    assert law.terms(np.empty(0), {name: column[0] for name, column in rows.items()}).shape == (5,)
     terms = law.terms(np.empty((5, 0)), rows)
     assert terms.shape == (5, 2, 5)
     assert terms[0, 0] == pytest.approx([1, 3, 9, 1e3 * 1.2e-5, 1e3 * 1.2e-5])

@@ -59,6 +59,17 @@ def test_an_architecture_is_found_by_its_own_sizes(units, tolerance):
     assert nearest.deviation == 0
 
 
+@pytest.mark.parametrize(
+    ("widths", "kept"), [((96, 96), {96}), ((0, 95.5), {80, 64}), ((96.5, np.inf), {112}), ((80, 111), {80, 96})]
+)
+def test_widths_outside_the_limits_are_not_searched(widths, kept):
+    sizes = wan2026.account(96, 1, 4, 64, SMALL)
+    found = set(shapes.within(*sizes, SMALL, 0.2, 16, widths=widths).d_model)
+    every = set(shapes.within(*sizes, SMALL, 0.2, 16).d_model)
+    assert found == {width for width in every if widths[0] <= width <= widths[1]}
+    assert kept & every <= found
+
+
 def test_nearest_is_the_best_of_all():
     setting, asked = Setting(8, 4, 64), (9.4e8, 1.02e8, 2.2e9, 950)
     found = shapes.within(*asked[:3], setting, 0.2)

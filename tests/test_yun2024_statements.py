@@ -103,6 +103,74 @@ def test_predictions_are_those_of_a_scan_over_sizes(convention):
         )
 
 
+@pytest.mark.parametrize("convention", [Convention(), Convention("dense", "total")], ids=str)
+def test_orders_are_those_of_a_scan_over_sizes(convention):
+    theta = next(sets())[1][0]
+    logs = np.linspace(np.log(3e7), np.log(3e11), 4_001)
+    kappa = ratio(convention.flops, EXPERTS)
+
+    def curve(place, flops):
+        return np.log(loss_at(theta, np.exp(logs), flops, EXPERTS[place], kappa[place]))
+
+    lowest = np.array([[curve(place, flops).min() for place in range(5)] for flops in (LOW, MIDDLE, HIGH)])
+    gains = lowest[:, :-1] - lowest[:, 1:]
+    predicted = dict(zip(PLACE, predict(theta, convention), strict=True))
+    assert predicted["R16"] == pytest.approx(gains.min(), abs=1e-6)
+    assert predicted["R17"] == pytest.approx(min(gains[:, 2] - gains[:, 3]), abs=1e-6)
+    budgets = np.geomspace(1e19, HIGH, 200)
+    sixteen = [curve(3, flops).min() for flops in budgets]
+    needed = [np.interp(-lowest[place, 1], -np.array(sixteen), np.log(budgets)) for place in (0, 2)]
+    assert predicted["R03 growth"] == pytest.approx(needed[0] - needed[1] + np.log(HIGH / LOW), abs=1e-3)
+    margins = []
+    for row, flops in ((0, LOW), (2, HIGH)):
+        active = []
+        for place in range(1, 5):
+            losses = curve(place, flops)
+            falling = losses.argmin() + 1
+            active.append(np.interp(-lowest[row, 0], -losses[:falling], logs[:falling]))
+        margins += (-np.diff(np.array(active) + np.log(active_ratio(EXPERTS[1:])))).tolist()
+    assert predicted["R09 order"] == pytest.approx(min(margins), abs=1e-3)
+
+
+def test_what_is_printed_and_what_counts_as_near():
+    """Values, half a unit of their last digits, and tolerances, from the text of the paper."""
+    table = {
+        "R09.1 low": (3.36e9, 3.36e9, 5e6, 0.0672e9),
+        "R09.1 high": (6.14e9, 6.14e9, 5e6, 0.1228e9),
+        "R09.2 low": (0.282, 0.282, 0.0005, 0.00846),
+        "R09.2 high": (0.233, 0.233, 0.0005, 0.00699),
+        "R09.3 low": (0.251, 0.251, 0.0005, 0.00753),
+        "R09.3 high": (0.210, 0.210, 0.0005, 0.0063),
+        "R05.2 low": (0.16, 0.16, 0.005, 0.008),
+        "R05.2 high": (0.16, 0.16, 0.005, 0.008),
+        "R13": (1.521, 1.521, 0.0005, 0.05),
+        "R03": (0.237, 0.428, 0.0005, 0.02),
+    }
+    table |= dict.fromkeys(("R03 growth", "R09 order", "R16", "R17"), (0.0, np.inf, 0.001, 0.001))
+    assert {one.name: (one.low, one.high, one.rounding, pytest.approx(one.tolerance)) for one in STATEMENTS} == table
+    assert list(table) == list(PLACE)
+    assert (LOW, MIDDLE, HIGH) == (2.12e21, 5.15e21, 5.96e21)
+    stated = data.load("yun2024/statements")
+    assert {LOW, MIDDLE, HIGH} < {*stated.flops_low} | {*stated.flops_high}
+
+
+def test_parameters_that_count():
+    assert ratio("dense", EXPERTS).tolist() == [1] * 5
+    assert ratio("active", EXPERTS) == pytest.approx([1, 4 / 3, 4 / 3, 4 / 3, 4 / 3])
+    assert ratio("total", EXPERTS) == pytest.approx([1, 2, 10 / 3, 6, 34 / 3])
+    assert [str(one) for one in CONVENTIONS][:4] == ["active/active", "active/dense", "active/total", "dense/active"]
+
+
+def test_residuals_at_the_ends_of_a_range():
+    inside = np.array([one.low for one in STATEMENTS])
+    assert np.all(residuals(inside) == 0)
+    for value, expected in ((0.428, 0), (0.4285, 1), (0.2365, -1), (np.nan, -np.inf)):
+        changed = inside.copy()
+        changed[PLACE["R03"]] = value
+        assert residuals(changed)[PLACE["R03"]] == pytest.approx(expected)
+    assert residuals(np.stack([inside, inside])).shape == (2, 14)
+
+
 def test_residuals_count_roundings_or_tolerances():
     exact = np.array([one.low if one.low == one.high else (one.low + min(one.high, 1)) / 2 for one in STATEMENTS])
     assert np.all(residuals(exact) == 0)

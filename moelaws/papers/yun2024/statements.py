@@ -142,7 +142,7 @@ def predict(thetas: Floats, convention: Convention = Convention()) -> Floats:
     optimal = best[..., ::2, :]
     gains = -np.diff(np.log(loss), axis=-1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        order = -np.diff(np.log(as_dense * active_ratio(EXPERTS[1:])), axis=-1).min(axis=(-2, -1))
+        order = -np.diff(np.log(as_dense * active_ratio(EXPERTS[1:])), axis=-1).max(axis=(-2, -1))
         growth = np.log(sixteen[..., 0] / sixteen[..., 2])
     columns = [
         *np.moveaxis(optimal[..., 0], -1, 0),
