@@ -5,8 +5,8 @@ PY := .venv/bin/python
 # One thread per kernel: the last digits of a sum then do not depend on the machine's cores.
 export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
-# In the C locale, Python 3.11 reads the package's path from .venv in the locale's letters.
-export PYTHONUTF8 := 1
+# In the C locale, Python 3.11 cannot read from .venv a path that has a letter outside ASCII.
+export LC_ALL := C.UTF-8
 
 CHECKS := ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
 

@@ -7,7 +7,7 @@ import sys
 import nbformat
 import pytest
 
-from conftest import same
+from conftest import FIGURE, same
 from moelaws.paths import ROOT
 
 TABLE = {"rows": [{"id": "C01", "computed": 0.3478, "n": 3}]}
@@ -21,6 +21,8 @@ TABLE = {"rows": [{"id": "C01", "computed": 0.3478, "n": 3}]}
         ("np.float64(0.347)", "np.float64(0.34700000001)"),
         ("<td>-0.5</td>", "<td>-0.50000000001</td>"),
         ("Qwen1.5 has 64", "Qwen1.5 has 64"),
+        ("a  156.284399\nb      0.5000", "a  156.2844\nb    0.5000"),
+        ("-------  ---\n  0.5  1", "-----  ---\n 0.5 1"),
         ({"a": [0.1, {"b": "0.2"}]}, {"a": [0.1 + 1e-12, {"b": "0.2000000001"}]}),
         (float("nan"), float("nan")),
         (None, None),
@@ -38,6 +40,8 @@ def test_rounding_passes(new, stored):
         ("n = 3", "n = 3.0"),
         ("1000000 tokens", "1000001 tokens"),
         ("0.5 0.6", "0.5"),
+        ("a 0.5\nb", "a\n0.5 b"),
+        ("ab", "a b"),
         ("a = 0.5", "b = 0.5"),
         ("Qwen1.5", "Qwen2.5"),
         ("-0.5", "0.5"),
@@ -59,6 +63,7 @@ def show(**data):
 show(text_plain="0.3478", text_html="<b>0.3478</b>")
 display({"application/vnd.moelaws.claims+json": %r}, raw=True)
 display({"application/papermill.record/text/plain": "0.3478"}, raw=True)
+display({"application/vnd.moelaws.figure+json": ['{"points": [[2, 0.3478, 5.0]]}']}, raw=True)
 display({"image/svg+xml": "<svg>0.3478</svg>"}, raw=True)
 print("0.3478")"""
 
@@ -70,6 +75,7 @@ def outputs(digits):
         {"text/plain": digits, "text/html": f"<b>{digits}</b>"},
         {"application/vnd.moelaws.claims+json": table},
         {"application/papermill.record/text/plain": digits},
+        {FIGURE: [f'{{"points": [[2, {digits}, 5.0]]}}']},
         {"image/svg+xml": "<svg>something else</svg>"},
     ]
     displayed = [nbformat.v4.new_output("display_data", data) for data in shown]
@@ -78,7 +84,7 @@ def outputs(digits):
 
 def test_nbval_uses_the_tolerance_for_every_kind_of_output(tmp_path):
     right, wrong = outputs("0.3478"), outputs("0.3479")
-    kinds = ["text", "json", "glue", "drawing", "stream"]
+    kinds = ["text", "json", "glue", "figure", "drawing", "stream"]
     stored = {"same": right, "noise": outputs("0.34780001")}
     stored |= {kind: [*right[:n], wrong[n], *right[n + 1 :]] for n, kind in enumerate(kinds)}
     cells = [nbformat.v4.new_code_cell(CODE % TABLE, outputs=shown, execution_count=1) for shown in stored.values()]

@@ -153,7 +153,7 @@ def _run(notebook: nbformat.NotebookNode, chapter: Path) -> set[str]:
 
 def _files(opened: Iterable[str]) -> set[str]:
     """Name the files of the project, and the public runs, among those that a kernel opened."""
-    paths = [Path(source_from_cache(name) if name.endswith(".pyc") else name) for name in opened]
+    paths = [Path(source_from_cache(name) if name.endswith(".pyc") else name).resolve() for name in opened]
     below = {_relative(path) for path in paths if path.is_relative_to(ROOT)}
     names = {name for name in below if not any(part.startswith((".", "_build")) for part in Path(name).parts)}
     # Looking a table up reads the descriptions of all sets; only those of the sets whose tables were read count.
