@@ -343,6 +343,15 @@ def test_no_name_becomes_a_path(name):
         assert result.stderr.count("\n") == 1
 
 
+def test_names_in_a_file_are_shown_harmlessly(tmp_path):
+    path = tmp_path / "runs.csv"
+    path.write_text('n_active,"\x1b[2Jloss\n"\n1,2\n', encoding="utf-8")
+    result = run("fit", str(path), "--law", "power_product")
+    assert result.exit_code == 2
+    assert "\x1b" not in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
 def test_json_has_no_infinity(table, tmp_path):
     """A parameter that nothing limits has no end, for which JSON has null."""
     one_size = tmp_path / "one_size.csv"
