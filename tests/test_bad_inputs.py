@@ -99,7 +99,8 @@ def tokens(scale, rows=slice(None)):
 
 def curves(run="run", step="step"):
     """Nine runs of six checkpoints each."""
-    rows = pd.concat([runs(np.full(6, size), np.arange(1, 7) * size * 5) for size in np.geomspace(5e7, 5e9, 9)])
+    sizes = np.geomspace(5e7, 5e9, 9)
+    rows = pd.concat([runs(np.full(6, x), np.arange(1, 7) * 1e9 * 4.0 ** (i % 3)) for i, x in enumerate(sizes)])
     return rows.assign(**{run: np.repeat(np.arange(9), 6), step: np.tile(np.arange(1, 7) * 1000, 9)})
 
 
