@@ -1,5 +1,7 @@
 """Conditions: what they mean, and that nothing else than a condition has a meaning."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -153,3 +155,9 @@ def test_any_text_is_a_condition_or_refused(text):
         return
     assert chosen.dtype == bool
     assert chosen.shape == (len(ROWS),)
+
+
+def test_a_backslash_is_no_news_of_pythons():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert where(ROWS, r"router == '\d' or n_routed == 1").tolist() == [True, False, False, False]

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from moelaws import data
+from moelaws.data.tables import _package
 from moelaws.errors import InputError
 
 TASKS = ["arc_challenge", "arc_easy", "boolq", "openbookqa", "rte", "winogrande"]
@@ -174,6 +175,38 @@ def test_table_is_written_whole_or_not_at_all(tmp_path):
 
 def test_optional_cells_may_be_empty():
     assert pd.isna(data.load("devices/devices").set_index("device").fp8_tflops["A800-80G-PCIe"])
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "resources: [{name: t, path: ../../secret.csv, schema: {}}]",
+            "path '../../secret.csv' leaves the folder 'set'",
+        ),
+        ("resources: [{name: t, path: /etc/passwd, schema: {}}]", "path '/etc/passwd' leaves the folder 'set'"),
+        ("resources: [{name: t, path: link.csv, schema: {}}]", "path 'link.csv' leaves the folder 'set'"),
+        ("resources: [{name: t, path: t.csv, schema: ../../schema.yaml}]", "leaves the folder 'data'"),
+        ("resources: [{name: t, path: 7}]", "this is no data package ('schema')"),
+        ("resources: 7", "this is no data package"),
+        ("title: nothing", "this is no data package ('resources')"),
+        ("!!python/object/apply:os.system ['id']", "this is no YAML"),
+        ("[" * 10_000, "this is no YAML (it is nested too deeply)"),
+        ("a: [", "this is no YAML"),
+        ("", "this is no data package"),
+        ("#" * 2**22 + "#", "the file is larger than 4 MiB"),
+    ],
+)
+def test_descriptions_that_lead_elsewhere_are_refused(text, sentence, tmp_path):
+    folder = tmp_path / "data" / "set"
+    folder.mkdir(parents=True)
+    (tmp_path / "secret.csv").write_text("a\n1\n", encoding="utf-8")
+    (folder / "link.csv").symlink_to(tmp_path / "secret.csv")
+    (folder / "datapackage.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError) as error:
+        _package(folder / "datapackage.yaml")
+    assert sentence in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 def test_files_read_are_remembered():

@@ -118,6 +118,25 @@ def test_what_is_no_single_file_says_what_it_was_made_from(served, folder):
     assert calls == []
 
 
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"path": "../secret.csv"}, "path '../secret.csv' leaves the folder of the data"),
+        ({"path": "/etc/passwd"}, "path '/etc/passwd' leaves"),
+        ({"path": "set/../../secret.csv"}, "leaves the folder of the data"),
+        ({"sha256": ""}, "has the hash ''; a SHA-256 is expected"),
+        ({"sha256": "md5:abc"}, "a SHA-256 is expected"),
+        ({"address": "http://example.org/x"}, "one of https:// is expected"),
+        ({"address": "file:///etc/passwd"}, "one of https:// is expected"),
+        ({"address": "ftp://example.org/x"}, "one of https:// is expected"),
+    ],
+)
+def test_entries_that_lead_elsewhere_are_refused(changes, sentence):
+    with pytest.raises(InputError) as error:
+        PublicFile(**{"path": "set/table.csv", "sha256": HASH, "address": "https://example.org/x"} | changes)
+    assert sentence in str(error.value)
+
+
 @pytest.mark.parametrize("value", ["", "/nonexistent"])
 def test_a_variable_that_names_no_folder_holds_nothing(value, monkeypatch, tmp_path):
     (tmp_path / "set").mkdir()

@@ -25,7 +25,8 @@ class _Mistake(click.ClickException):
     exit_code = 2
 
     def __init__(self, message: str, as_json: bool) -> None:
-        super().__init__(message)
+        # A name out of a file may hold what a terminal obeys, or a second line.
+        super().__init__("".join(letter if letter.isprintable() else " " for letter in message))
         self.as_json = as_json
 
     def show(self, file: Any = None) -> None:

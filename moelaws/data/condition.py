@@ -9,6 +9,7 @@ import io
 import math
 import operator
 import tokenize
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -96,7 +97,9 @@ def _parsed(condition: str) -> ast.Expression:
         tokens = tokenize.generate_tokens(io.StringIO(" ".join(condition.split())).readline)
         # As words they bind less tightly than comparisons, which is what is meant by them here.
         text = " ".join(words.get(token.string, token.string) for token in tokens if token.string)
-        return ast.parse(text.strip(), mode="eval")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a backslash in a text, which would name a file of Python's
+            return ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, MemoryError, tokenize.TokenError) as error:
         raise _Refused(str(error).partition(" (<")[0].rstrip(".") or "it is nested too deeply") from None
 

@@ -44,9 +44,9 @@ def read(
     names = {rename.get(name, name): name for name in columns}
     table = opened(path, dtype=dict.fromkeys(names, str), keep_default_na=False, na_values=[""])
     for name, known in rename.items():
+        _only(table, known, str(path))
         if name in table and name != known:
             raise InputError(f"{path}: column '{known}' cannot be called '{name}', since there is such a column.")
-        _only(table, known, str(path))
     table = table.rename(columns={known: name for name, known in rename.items()})
     for name in factors:
         if name not in columns:
