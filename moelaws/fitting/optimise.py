@@ -18,8 +18,8 @@ from moelaws.checks import Floats
 from moelaws.fitting.objective import Problem
 from moelaws.laws.base import Parameter
 
-EVALUATIONS = 1000
-"""Evaluations after which one run of SciPy's least squares gives up; the hardest laws here take a tenth of it."""
+EVALUATIONS = 500
+"""Evaluations after which one run of SciPy's least squares gives up; the hardest laws here take a tenth of it where they are well posed."""
 
 RUNS = 10
 """Runs, each from the end of the one before, after which a gain that goes on is called no convergence."""
@@ -30,7 +30,7 @@ STEPS = 300
 ROUGH = 1e-6
 """Tolerance of a first look from a start, which has to tell valleys apart."""
 
-ROUGH_EVALUATIONS = 500
+ROUGH_EVALUATIONS = 400
 """Evaluations of such a look."""
 
 GAIN = 1e-10
@@ -203,7 +203,7 @@ def _run(space: Coefficients, start: Floats, tolerance: float) -> Optimum:
 
 def _onto_bounds(problem: Problem, free: Floats, objective: float) -> Floats:
     """Put onto its bound what lies all but there, where a trust region never gets, or could as well lie there."""
-    slack = 1e-12 * problem.unit(free)
+    slack = max(1e-12 * objective, 1e-17 * len(problem.observed))  # errors of 1e-8 count as none
     for bounds in problem.bounds():
         matters = np.any(problem.jacobian(free) != 0, axis=0)
         for place in np.flatnonzero(matters & np.isfinite(bounds) & (free != bounds)):
