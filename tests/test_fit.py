@@ -151,7 +151,7 @@ def test_profile_agrees_with_linear_theory():
 
 
 def test_profile_covers_the_truth():
-    """Independent noise of 2 %: the 95 % profile holds the true value of each parameter in about 19 of 20 experiments."""
+    """Independent noise of 2 %: the 95 % profile holds each true value in about 19 of 20 experiments."""
     rng = np.random.default_rng(7)
     rows, hits = synthetic(), np.zeros(4)
     for _ in range(30):

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from moelaws.fitting.estimation import LOG_SQUARES, RELATIVE_SQUARES, fit, huber
-from moelaws.fitting.optimise import screen, second_opinion
+from moelaws.fitting.optimise import second_opinion
 from moelaws.laws import LAWS
 
 each_law = pytest.mark.parametrize("law", LAWS.values(), ids=list(LAWS))
@@ -144,15 +144,13 @@ def test_units_do_not_matter(law, factor):
 @each_law
 @pytest.mark.parametrize("loss", [LOG_SQUARES, RELATIVE_SQUARES, huber(3e-3)], ids=["log", "relative", "huber"])
 def test_no_other_optimiser_gets_lower(law, loss):
-    """A quasi-Newton method, started at the optimum that was found and in the middle of the screen."""
+    """A search of the coefficients themselves, started at the optimum that was found and at random."""
     rng = np.random.default_rng(5)
     table = made_by(law, theta_of(law, 2), rows_of(law, 60))
     table[law.response] *= np.exp(0.01 * rng.normal(size=len(table)))
     result = fit(law, table, loss)
     best = result.problem.free(result.coefficients)
-    starts, _ = screen(result.problem)
-    for start in (best, starts[len(starts) // 2]):
-        assert second_opinion(result.problem, start, best) > result.objective * (1 - 1e-8)
+    assert second_opinion(result.problem, best) > result.objective * (1 - 1e-8)
 
 
 @each_law

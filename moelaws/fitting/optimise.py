@@ -19,7 +19,7 @@ from moelaws.fitting.objective import Problem
 from moelaws.laws.base import Parameter
 
 EVALUATIONS = 500
-"""Evaluations after which one run of SciPy's least squares gives up; where well posed, the hardest laws take a fifth."""
+"""Evaluations after which one run of SciPy's least squares gives up; well posed, the hardest laws take a fifth."""
 
 RUNS = 10
 """Runs, each from the end of the one before, after which a gain that goes on is called no convergence."""
