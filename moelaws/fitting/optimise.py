@@ -137,6 +137,7 @@ def _root_mean_square(terms: Floats) -> Floats:
     return np.asarray(np.sqrt(np.maximum(np.mean(terms**2, axis=0), 1e-300)))
 
 
+@np.errstate(all="ignore")  # a trial step may leave what a float holds, and is then refused
 def least_squares(
     problem: Problem, start: Floats, tolerance: float = 1e-15, coordinates: type[Coefficients] = Contributions
 ) -> Optimum:
@@ -176,7 +177,6 @@ def least_squares(
     return Optimum(_onto_bounds(problem, free, objective), converged)
 
 
-@np.errstate(all="ignore")  # a trial step may leave what a float holds, and is then refused
 def _run(space: Coefficients, start: Floats, tolerance: float) -> Optimum:
     """Run SciPy's least squares once."""
     low, high = space.bounds()
@@ -377,6 +377,7 @@ def _shapes(problem: Problem) -> list[Parameter]:
     return [parameters[places[0]] for places in problem.slots if places[0] >= k]
 
 
+@np.errstate(all="ignore")  # a shape may leave what a float holds, and then comes last
 def _with_linear(problem: Problem, shapes: Floats) -> tuple[Floats, Floats]:
     """Return free coefficients and objectives for free shapes, each with its best linear coefficients."""
     law, k = problem.law, len(problem.law.linear)
@@ -393,7 +394,7 @@ def _with_linear(problem: Problem, shapes: Floats) -> tuple[Floats, Floats]:
     total = np.einsum("grk,gk->gr", terms, thetas[:, :k])
     predicted = np.exp(total) if law.link == "log" else total
     objectives = problem.loss.cost(problem.loss.errors(predicted, problem.observed)).sum(axis=1)
-    return np.stack([problem.free(theta) for theta in thetas]), objectives
+    return np.stack([problem.free(theta) for theta in thetas]), np.nan_to_num(objectives, nan=np.inf, posinf=np.inf)
 
 
 def _solve_all(matrices: Floats, targets: Floats, positive: np.ndarray) -> Floats:
