@@ -124,7 +124,7 @@ class Fit:
         best = self.problem.free(self.coefficients)
         return (
             *objections(self.problem, self.table, best),
-            *diagnosis.of_optimum(self.problem, best, self._modes, self.at_bound, self.disagreement),
+            *diagnosis.of_optimum(self.problem, best, self._modes, self.at_bound, self.disagreement, self.converged),
         )
 
     @property

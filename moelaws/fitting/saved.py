@@ -49,6 +49,7 @@ class _Manifest(BaseModel):
     held: list[str]
     tied: dict[str, str]
     n_rows: PositiveInt
+    converged: bool
     groups: PositiveInt | None
     versions: dict[str, str]
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
@@ -183,6 +184,7 @@ def _manifest(fit: Fit, refits: Refits | None) -> dict[str, Any]:
         "tied": {names[place]: names[places[0]] for places in slots for place in places[1:]},
         "n_rows": len(fit.table),
         "groups": refits.groups if refits else None,
+        "converged": fit.converged,
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in ("moelaws", "numpy", "pandas", "scipy")},
     }
@@ -198,7 +200,7 @@ def _restored(manifest: _Manifest, table: pd.DataFrame, starts: pd.DataFrame) ->
     table, problem = pose(
         law, table, Loss(**manifest.loss.model_dump()), dict.fromkeys(manifest.held, 1.0), manifest.tied
     )
-    fit = Fit(replace(problem, base=theta), table, theta, starts)
+    fit = Fit(replace(problem, base=theta), table, theta, starts, manifest.converged)
     if len(table) != manifest.n_rows or not {"screened", "polished", *fit.free} <= set(starts) or starts.empty:
         raise ValueError("rows or starts are missing")
     return fit
