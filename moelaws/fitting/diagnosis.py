@@ -13,8 +13,8 @@ import pandas as pd
 from moelaws.checks import Floats
 from moelaws.fitting.objective import Problem
 
-AGREEMENT = 1e-8
-"""Relative difference in the objective up to which two optimisers agree."""
+AGREEMENT = 1e-6
+"""Share of the objective by which another search must get lower, to say that starts disagree."""
 
 FLAT = 1e-8
 """Share of the largest singular value below which a direction leaves no trace: half the digits of a float."""
@@ -110,7 +110,7 @@ def of_optimum(
     at_bound : sequence of str
         Parameters at one of their bounds.
     disagreement : float
-        Relative difference between two optimisers.
+        How much lower, relative to the objective, another search gets.
     """
     law = problem.law
     for name in at_bound:
@@ -124,8 +124,8 @@ def of_optimum(
         )
     if disagreement > AGREEMENT:
         yield (
-            f"Two optimisers end {disagreement:.1g} apart in the objective (relative), "
-            "so that a better optimum than the one kept may exist."
+            f"Another search gets {disagreement:.1g} lower in the objective (relative), "
+            "so that a better optimum than the one kept exists."
         )
     theta = problem.theta(best)
     floor = law.linear[0]

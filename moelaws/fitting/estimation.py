@@ -1,7 +1,7 @@
 """Fit a law to a table, and say how far the result can be trusted.
 
-A fit starts from a grid of all combinations of shape parameters. SciPy's least squares runs from the best start in
-each valley with the law's own gradient, and other optimisers from other starts may find nothing lower.
+A fit starts from a grid of all combinations of shape parameters. SciPy's least squares looks from the best start in
+each valley, and from random ones, and converges where that got lowest. Another search may then find nothing lower.
 What is minimised is described in :mod:`moelaws.fitting.objective`, how in :mod:`moelaws.fitting.optimise`, and what
 there is to object to in :mod:`moelaws.fitting.diagnosis`.
 """
@@ -22,7 +22,7 @@ from moelaws.fitting.objective import RELATIVE_SQUARES as RELATIVE_SQUARES
 from moelaws.fitting.objective import Loss as Loss
 from moelaws.fitting.objective import Problem as Problem
 from moelaws.fitting.objective import huber as huber
-from moelaws.fitting.optimise import initial_grid, least_squares, minimise, second_opinion
+from moelaws.fitting.optimise import first_looks, least_squares, minimise, second_opinion
 from moelaws.laws.base import Law
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ class Fit:
     coefficients : numpy.ndarray
         One for each parameter, as they stand in the law.
     starts : pandas.DataFrame
-        The starts: objective there and where the search from it ended, whether that converged, and
-        coefficients; of a large table, on a sample of its rows.
+        The starts: objective there and where a first look from it ended, and coefficients; of a
+        large table, on a sample of its rows.
     converged : bool
         Whether the search that ended lowest stopped because nothing was left to gain.
     """
@@ -122,10 +122,10 @@ class Fit:
 
     @property
     def status(self) -> str:
-        """What there is to say: converged, or one or more of not converged, starts disagree, not identified, at a bound.
+        """Converged, or all that holds of: not converged, starts disagree, not identified, at a bound.
 
-        Where parameters can move together without a trace, the optimum is one of many, and which of them
-        is found can hang on the last digit of the data. Names, and bounds, are then said only where the optimum is solved for.
+        Where parameters can move together without a trace, the optimum is one of many, and which of them is found
+        can hang on the last digit of the data. Names and bounds are then said only where it is solved for.
         """
         said = [] if self.converged else ["not converged"]
         if self.disagreement > diagnosis.AGREEMENT:
@@ -194,7 +194,8 @@ def fit(
     tie : dict, optional
         Parameters that equal another one, by name: ``{"beta": "alpha"}``.
     starts : int
-        How many of the screen's starts are polished: first the best of each valley.
+        How many of the grid's starts are tried, first the best of each valley; where there are more than two shape
+        parameters, others join (:func:`moelaws.fitting.optimise.first_looks`), unless it is one.
 
     Returns
     -------
@@ -220,14 +221,11 @@ def fit(
     table, problem = pose(law, table, loss, hold or {}, tie or {})
     ordered = problem.ordered()
     sample = ordered.thinned()
-    candidates, objectives = initial_grid(sample)
-    ends = [least_squares(sample, start) for start in candidates[:starts]]
-    names = [law.parameters[places[0]].name for places in problem.slots]
-    kept = pd.DataFrame(candidates[:starts], columns=names)
-    kept.insert(0, "screened", objectives[:starts])
-    kept.insert(1, "polished", [sample.objective(end.free) for end in ends])
-    kept.insert(2, "converged", [end.converged for end in ends])
-    best = ends[kept.polished.argmin()]
+    tried, ends, objectives = first_looks(sample, starts)
+    kept = pd.DataFrame(tried, columns=[law.parameters[places[0]].name for places in problem.slots])
+    kept.insert(0, "screened", objectives)
+    kept.insert(1, "polished", [sample.objective(end) for end in ends])
+    best = least_squares(sample, ends[kept.polished.argmin()])
     if sample is not ordered:
         best = minimise(ordered, best.free)
     return Fit(problem, table, problem.theta(best.free), kept, best.converged)

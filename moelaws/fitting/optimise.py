@@ -27,8 +27,11 @@ RUNS = 10
 STEPS = 300
 """Steps after which the fast kernel gives up."""
 
-SECOND_STARTS = 5
-"""Random starts of the second opinion: the best of many."""
+ROUGH = 1e-6
+"""Tolerance of a first look from a start, which has to tell valleys apart."""
+
+ROUGH_EVALUATIONS = 500
+"""Evaluations of such a look."""
 
 GAIN = 1e-10
 """Share of the objective that counts as nothing gained."""
@@ -134,7 +137,9 @@ def _root_mean_square(terms: Floats) -> Floats:
     return np.asarray(np.sqrt(np.maximum(np.mean(terms**2, axis=0), 1e-300)))
 
 
-def least_squares(problem: Problem, start: Floats, coordinates: type[Coefficients] = Contributions) -> Optimum:
+def least_squares(
+    problem: Problem, start: Floats, tolerance: float = 1e-15, coordinates: type[Coefficients] = Contributions
+) -> Optimum:
     """Minimise from a start by SciPy's trust region method; the result is never worse than the start.
 
     The unit of each coordinate is the length of its column where a run starts: SciPy's own choice, ``x_scale="jac"``,
@@ -147,6 +152,8 @@ def least_squares(problem: Problem, start: Floats, coordinates: type[Coefficient
         What is minimised.
     start : numpy.ndarray
         Free coefficients.
+    tolerance : float
+        Relative change of the objective, and of the coordinates, at which a run stops. A loose one is for a first look.
     coordinates : type
         What is searched.
     """
@@ -157,20 +164,20 @@ def least_squares(problem: Problem, start: Floats, coordinates: type[Coefficient
     space = coordinates(problem)
     free = np.clip(start, *problem.bounds())
     objective, converged = problem.objective(free), False
-    for _ in range(RUNS):
-        found, stopped = _run(space, free)
+    for _ in range(RUNS if tolerance < ROUGH else 1):
+        found, stopped = _run(space, free, tolerance)
         reached = problem.objective(found)
         gained = objective - reached
         if reached < objective:
             free, objective = found, reached
-        converged = stopped and gained <= GAIN * objective
+        converged = stopped and gained <= max(GAIN, 10 * tolerance) * objective
         if converged or not gained > 0:
             break
     return Optimum(_onto_bounds(problem, free, objective), converged)
 
 
 @np.errstate(all="ignore")  # a trial step may leave what a float holds, and is then refused
-def _run(space: Coefficients, start: Floats) -> Optimum:
+def _run(space: Coefficients, start: Floats, tolerance: float) -> Optimum:
     """Run SciPy's least squares once."""
     low, high = space.bounds()
     first, delta = np.clip(space.of(start), low, high), space.problem.loss.delta
@@ -184,10 +191,10 @@ def _run(space: Coefficients, start: Floats) -> Optimum:
             x_scale="jac" if delta is None else 1 / np.where(lengths > 0, lengths, 1.0),
             loss="linear" if delta is None else "huber",
             f_scale=delta or 1.0,
-            ftol=1e-15,
-            xtol=1e-15,
-            gtol=1e-15,
-            max_nfev=EVALUATIONS,
+            ftol=tolerance,
+            xtol=tolerance,
+            gtol=tolerance,
+            max_nfev=EVALUATIONS if tolerance < ROUGH else ROUGH_EVALUATIONS,
         )
     except (ValueError, np.linalg.LinAlgError):  # errors or slopes that no float holds
         return Optimum(start, False)
@@ -322,27 +329,46 @@ def initial_grid(problem: Problem) -> tuple[Floats, Floats]:
     return starts[order], objectives[order]
 
 
-def random_starts(problem: Problem, count: int = 1000, seed: int = 0) -> tuple[Floats, Floats]:
-    """Try random shapes from half as far again as the grid reaches, each with its best linear coefficients.
+def random_starts(problem: Problem, count: int, seed: int) -> tuple[Floats, Floats]:
+    """Return the best of a thousand random shapes, with their best linear coefficients, and their objectives.
+
+    They are drawn evenly, or evenly in the logarithm, over what the grid spans and a quarter of that beyond.
+    """
+    rng, drawn = np.random.default_rng(seed), []
+    for parameter in _shapes(problem):
+        ends = np.array([min(parameter.screen), max(parameter.screen)])
+        wide = ends[0] > 0 and ends[1] > 10 * ends[0]
+        low, high = np.log(ends) if wide else ends
+        column = rng.uniform(low - (high - low) / 4, high + (high - low) / 4, 1000)
+        drawn.append(np.clip(np.exp(column) if wide else column, parameter.low, parameter.high))
+    starts, objectives = _with_linear(problem, np.stack(drawn, axis=1))
+    best = np.argsort(objectives, kind="stable")[:count]
+    return starts[best], objectives[best]
+
+
+def first_looks(problem: Problem, count: int) -> tuple[Floats, Floats, Floats]:
+    """Search roughly from the starts of a fit.
+
+    Two shapes are covered by their grid. With more of them it is coarse, so that two random starts join for each shape
+    more; and the best start is tried in the coefficients themselves, too, which can lead to another valley.
 
     Returns
     -------
-    starts : numpy.ndarray, shape (count, free coefficients)
-        From the best to the worst.
-    objectives : numpy.ndarray, shape (count,)
+    starts, ends : numpy.ndarray, shape (looks, free coefficients)
+    objectives : numpy.ndarray, shape (looks,)
+        Those of the starts.
     """
-    rng = np.random.default_rng(seed)
-    drawn = []
-    for parameter in _shapes(problem):
-        first, last = min(parameter.screen), max(parameter.screen)
-        if first > 0 and last > 10 * first:
-            column = np.exp(rng.uniform(np.log(first) - 0.5, np.log(last) + 0.5, count))
-        else:
-            column = rng.uniform(first - (last - first) / 4, last + (last - first) / 4, count)
-        drawn.append(np.clip(column, parameter.low, parameter.high))
-    starts, objectives = _with_linear(problem, np.array(drawn).T.reshape(-1 if drawn else 1, len(drawn)))
-    order = np.argsort(objectives, kind="stable")
-    return starts[order], objectives[order]
+    starts, objectives = (x[:count] for x in initial_grid(problem))
+    ways: list[type[Coefficients]] = [Contributions] * len(starts)
+    if (more := len(_shapes(problem)) - 2) > 0 and count > 1:
+        others, heights = random_starts(problem, 2 * more, seed=0)
+        starts, objectives = (
+            np.concatenate([starts, others, starts[:1]]),
+            np.append(objectives, [*heights, objectives[0]]),
+        )
+        ways += [Contributions] * len(others) + [Coefficients]
+    looks = [least_squares(problem, start, ROUGH, way).free for start, way in zip(starts, ways, strict=True)]
+    return starts, np.array(looks), objectives
 
 
 def _shapes(problem: Problem) -> list[Parameter]:
@@ -394,10 +420,16 @@ def _solve_all(matrices: Floats, targets: Floats, positive: np.ndarray) -> Float
 
 
 def second_opinion(problem: Problem, best: Floats) -> float:
-    """Return the lowest objective that is found another way: from the optimum, and from random starts outside its valley.
+    """Return the lowest objective that is found another way than that of the fit.
 
-    The coefficients themselves are searched, and not their contributions.
+    The coefficients themselves are searched and not their contributions: from the optimum, and from random
+    starts outside its valley.
     """
-    starts, _ = random_starts(problem)
-    ends = [least_squares(problem, start, Coefficients).free for start in (best, *starts[:SECOND_STARTS])]
+    ends = [least_squares(problem, best, coordinates=Coefficients).free]
+    if _shapes(problem):
+        starts, _ = random_starts(problem, 5, seed=1)
+        looks = [least_squares(problem, start, ROUGH, Coefficients).free for start in starts]
+        lowest = min(looks, key=problem.objective)
+        if problem.objective(lowest) < 1.01 * problem.objective(best):
+            ends.append(least_squares(problem, lowest).free)
     return min(problem.objective(end) for end in ends)
