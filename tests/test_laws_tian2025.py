@@ -26,7 +26,7 @@ READ = data.load("tian2025/leverage")
 FIGURE_8 = READ[READ.figure.str.startswith("8")]
 COEFFICIENTS = data.load("tian2025/coefficients")
 
-quick = settings(max_examples=40, deadline=None)
+quick = settings(max_examples=25, deadline=None)
 ratios = st.floats(1e-3, 1)
 grains = st.floats(1, 64)
 computes = st.floats(17, 26).map(lambda power: 10**power)

@@ -154,8 +154,10 @@ class Law(ABC):
 
     def _read(self, table: Columns) -> dict[str, Floats]:
         """Return the columns that the law reads; a single value stands for all rows."""
-        columns = (np.atleast_1d(np.asarray(table[name], dtype=float)) for name in self.columns)
-        return dict(zip(self.columns, np.broadcast_arrays(*columns), strict=True))
+        columns = [np.asarray(table[name], dtype=float) for name in self.columns]
+        if {column.shape for column in columns} != {(columns[0].size,)}:
+            columns = list(np.broadcast_arrays(*(np.atleast_1d(column) for column in columns)))
+        return dict(zip(self.columns, columns, strict=True))
 
     def _split(self, theta: Floats) -> tuple[Floats, Floats]:
         theta = np.asarray(theta, dtype=float)

@@ -24,11 +24,6 @@ class PowerLaw:
     exponent : float
         p, also the slope on logarithmic axes.
 
-    Raises
-    ------
-    InputError
-        If the coefficient is not positive.
-
     Examples
     --------
     Tian et al. (2025), Eq. 3: the best batch of a MoE in tokens; and the compute in FLOP for which
@@ -52,13 +47,7 @@ class PowerLaw:
 
     @property
     def inverse(self) -> "PowerLaw":
-        """The law that gives x for y.
-
-        Raises
-        ------
-        InputError
-            If the law is a constant.
-        """
+        """The law that gives x for y; refused for a constant."""
         if self.exponent == 0:
             raise InputError("Parameter exponent is zero; a constant has no inverse, so another number is expected.")
         return PowerLaw(self.coefficient ** (-1 / self.exponent), 1 / self.exponent)
@@ -69,17 +58,7 @@ class PowerLaw:
 
 
 def equivalent(reference: PowerLaw, other: PowerLaw) -> PowerLaw:
-    """Return the compute at which one law has the value that another has at a given compute.
-
-    Parameters
-    ----------
-    reference, other : PowerLaw
-        Losses of two families of models as functions of compute.
-
-    Returns
-    -------
-    PowerLaw
-        Compute of the reference as a function of the compute of the other.
+    """Return the compute at which the reference has the loss that another family has at a given compute.
 
     Examples
     --------
@@ -96,18 +75,8 @@ def leverage(reference: PowerLaw, other: PowerLaw) -> PowerLaw:
 
     .. math:: EL(C) = \frac{1}{C} \left(\frac{\alpha}{\alpha'}\right)^{1/\beta} C^{\beta'/\beta}
 
-    for losses :math:`\alpha C^{-\beta}` of the reference and :math:`\alpha' C^{-\beta'}` of the other.
-    Definition: Tian et al. (2025), Eqs. 1 and 5; the closed form is not printed there.
-
-    Parameters
-    ----------
-    reference, other : PowerLaw
-        Losses of two families of models as functions of compute.
-
-    Returns
-    -------
-    PowerLaw
-        Leverage as a function of the compute of the other; its exponent is the slope.
+    for losses :math:`\alpha C^{-\beta}` of the reference and :math:`\alpha' C^{-\beta'}` of the other, whose compute
+    it is a function of. Definition: Tian et al. (2025), Eqs. 1 and 5; the closed form is not printed there.
 
     Examples
     --------

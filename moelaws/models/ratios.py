@@ -15,7 +15,7 @@ from moelaws.checks import Floats, positive
 from moelaws.errors import InputError
 
 CONVENTIONS = ("routed", "with shared", "mixed")
-"""The three activation ratios that the paper uses."""
+"""The three activation ratios that Tian et al. use."""
 
 
 def activation_ratio(
@@ -26,19 +26,8 @@ def activation_ratio(
 ) -> Floats:
     """Share of the experts that a token activates.
 
-    Parameters
-    ----------
-    n_routed, top_k, n_shared : array_like
-        Routed experts, of them activated ones, and shared experts in a layer.
-    convention : {"routed", "with shared", "mixed"}
-        Whether shared experts count: nowhere, as in Figure 8 and the joint law; everywhere, as in
-        the definition of Section 2.1; among the activated ones only, as in Sections 2.2 and 2.3.
-
-    Raises
-    ------
-    InputError
-        If a count is not positive (`n_shared`: negative), `top_k` is greater than `n_routed`, or there
-        is no such convention.
+    Whether shared experts count, `convention` says: nowhere, as in Figure 8 and the joint law of Tian et al.;
+    everywhere, as in their definition of Section 2.1; among the activated ones only, as in their Sections 2.2 and 2.3.
 
     Examples
     --------
@@ -65,7 +54,7 @@ def activation_ratio(
 
 
 def sharing_ratio(top_k: ArrayLike, n_shared: ArrayLike) -> Floats:
-    """Share of the activated experts that are shared ones, Section 2.1.
+    """Share of the activated experts that are shared ones.
 
     Examples
     --------
@@ -80,7 +69,7 @@ def sharing_ratio(top_k: ArrayLike, n_shared: ArrayLike) -> Floats:
 def granularity(d_model: ArrayLike, d_expert: ArrayLike, factor: float = 2) -> Floats:
     """How finely the feed-forward layer is cut: `factor` times the hidden size over an expert's width.
 
-    The factor is 2 in Section 2.1, and 4 in Ludziejewski et al. (2024).
+    The factor is 2 in Tian et al. (2025), and 4 in Krajewski, Ludziejewski et al. (2024).
 
     Examples
     --------
@@ -94,11 +83,11 @@ def granularity(d_model: ArrayLike, d_expert: ArrayLike, factor: float = 2) -> F
 
 
 MLP_SHARE = 1 / 3
-"""Share of a model's parameters in the MLPs that experts replace: two thirds of every second layer."""
+"""Share a of a dense model's parameters in the MLPs that experts replace: two thirds of every second layer."""
 
 
 def active_ratio(experts: ArrayLike, top_k: int = 2, mlp_share: float = MLP_SHARE) -> Floats:
-    """Return the parameters that a token uses over those of the dense model, K a + 1 - a (Section 2.1).
+    """Return the parameters that a token uses over those of the dense model, K a + 1 - a, for K active experts.
 
     Examples
     --------
@@ -112,7 +101,7 @@ def active_ratio(experts: ArrayLike, top_k: int = 2, mlp_share: float = MLP_SHAR
 
 
 def total_ratio(experts: ArrayLike, mlp_share: float = MLP_SHARE) -> Floats:
-    """Return all parameters over those of the dense model, 1 + (E - 1)/3 (Section 4.2).
+    """Return all parameters over those of the dense model, 1 + a (E - 1).
 
     Examples
     --------

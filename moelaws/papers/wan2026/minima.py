@@ -28,11 +28,6 @@ class BetweenPoles:
         The poles. For the expansion N/N_a of 288 experts with eight active and one shared these are 1 and 289/9;
         the paper does not say which it used.
 
-    Raises
-    ------
-    InputError
-        If `a` or `b` is not positive, or `high` not greater than `low`.
-
     Examples
     --------
     Poles of equal strength have their minimum half-way; the paper chose 22 at 3e20 FLOP:
@@ -76,11 +71,6 @@ class PoleAndLine:
         Level.
     pole : float
         For the compute density M/N_a it is 6, which the work of the weights alone gives.
-
-    Raises
-    ------
-    InputError
-        If `a` or `b` is not positive.
 
     Examples
     --------

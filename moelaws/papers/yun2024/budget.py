@@ -47,11 +47,6 @@ def optimum(theta: Floats, flops: ArrayLike, experts: ArrayLike, kappa: ArrayLik
     n_dense, n_tokens : numpy.ndarray
         To 1e-12 in their logarithms.
 
-    Raises
-    ------
-    InputError
-        If an amount is not positive, or the loss has no minimum along a budget.
-
     Examples
     --------
     Chinchilla's coefficients, where eight experts shift size and tokens by the work of a token alone:
@@ -78,11 +73,6 @@ def size_at_loss(theta: Floats, loss: ArrayLike, flops: ArrayLike, experts: Arra
         Losses; broadcasts with the other arguments, which are those of :func:`loss_at`.
     theta, flops, experts, kappa
         As for :func:`loss_at`.
-
-    Raises
-    ------
-    InputError
-        As :func:`optimum`.
     """
     path, log_product = _Path(theta, experts), _log_product(flops, kappa)
     best = path.best(log_product)
@@ -92,11 +82,15 @@ def size_at_loss(theta: Floats, loss: ArrayLike, flops: ArrayLike, experts: Arra
     log_n = np.minimum((path.size - target) / path.falling, best)
     for _ in range(_STEPS):
         with np.errstate(divide="ignore", invalid="ignore"):
-            step = (path.log_loss(log_n, log_product) - target) / path.slope(log_n, log_product)
+            gap = path.log_loss(log_n, log_product) - target
+            step = gap / path.slope(log_n, log_product)
         after = np.fmin(log_n - step, best)
         log_n, moved = after, np.abs(after - log_n)
-        if not np.any(moved > _TIGHT):
+        # Near the optimum the loss hardly depends on size, so that its last digit moves the size by more.
+        if not np.any((moved > _TIGHT) & (np.abs(gap) > _ROUNDING)):
             break
+    else:
+        raise _unfinished()
     return np.exp(np.where(np.isnan(target), np.nan, log_n))
 
 
@@ -114,11 +108,6 @@ def flops_at_loss(theta: Floats, loss: ArrayLike, experts: ArrayLike, kappa: Arr
         As for :func:`loss_at`.
     loss : array_like
         Losses; broadcasts with the other arguments.
-
-    Raises
-    ------
-    InputError
-        As :func:`optimum`.
 
     Examples
     --------
@@ -142,6 +131,8 @@ def flops_at_loss(theta: Floats, loss: ArrayLike, experts: ArrayLike, kappa: Arr
             log_n, moved = np.where(slope < 0, after, np.inf), np.abs(after - log_n)
             if not np.any(moved > _TIGHT):
                 break
+        else:
+            raise _unfinished()
         size, rest = np.exp(path.size - path.alpha * log_n), np.exp(path.rest)
         data_term = (path.falling * size - path.tilt * rest) / path.rising
         log_product = log_n + (path.data - np.log(data_term)) / path.gamma
@@ -151,6 +142,11 @@ def flops_at_loss(theta: Floats, loss: ArrayLike, experts: ArrayLike, kappa: Arr
 
 _STEPS = 200
 _TIGHT = 1e-13
+_ROUNDING = 4e-15
+
+
+def _unfinished() -> InputError:
+    return InputError(f"Newton's method did not end in {_STEPS} steps; coefficients of a plausible law are expected.")
 
 
 def _log_product(flops: ArrayLike, kappa: ArrayLike) -> Floats:
@@ -210,4 +206,6 @@ class _Path:
             log_n = np.asarray(log_n + step)
             if np.all(np.abs(step) < _TIGHT):
                 break
+        else:
+            raise _unfinished()
         return log_n
