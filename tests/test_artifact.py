@@ -284,9 +284,11 @@ def test_predictions_tell_their_distance():
 def test_intervals_widen_outside_and_hold_the_value():
     fitted = fit(Dense(), ROWS)
     predicted = predict(fitted, POINTS, uncertainty.refits(fitted, draws=100))
-    assert ((predicted.low < predicted.value) & (predicted.value < predicted.high)).all()
-    inside, outside = predicted.high - predicted.low
+    assert ((predicted.mean_low < predicted.value) & (predicted.value < predicted.mean_high)).all()
+    inside, outside = predicted.mean_high - predicted.mean_low
     assert outside > 2 * inside
+    assert (predicted.run_low < predicted.mean_low).all()
+    assert (predicted.mean_high < predicted.run_high).all()
 
 
 def test_points_that_cannot_be_predicted():

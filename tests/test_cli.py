@@ -167,8 +167,8 @@ def test_fit_then_predict(table, tmp_path):
     assert fitted.exit_code == 0
     report = json.loads(run("predict", out, points, "--json").stdout)
     near, far = report["predictions"]
-    assert set(near) == {"n_active", "n_routed", "value", "low", "high", "distance"}
-    assert near["low"] < near["value"] < near["high"]
+    assert set(near) == {"n_active", "n_routed", "value", "mean_low", "mean_high", "run_low", "run_high", "distance"}
+    assert near["run_low"] < near["mean_low"] < near["value"] < near["mean_high"] < near["run_high"]
     assert near["distance"] == 0
     assert far["distance"] == pytest.approx(1 / 3)
     assert report["warnings"] == [
@@ -183,7 +183,7 @@ def test_fit_then_predict(table, tmp_path):
 def test_predictions_without_a_bootstrap_have_no_intervals(table, tmp_path):
     assert run("fit", table, "--law", "floor_product", "--out", str(tmp_path / "kept")).exit_code == 0
     report = json.loads(run("predict", str(tmp_path / "kept"), str(tmp_path / "points.csv"), "--json").stdout)
-    assert "low" not in report["predictions"][0]
+    assert "mean_low" not in report["predictions"][0]
     assert "saved without a bootstrap" in report["warnings"][-1]
 
 

@@ -1,22 +1,23 @@
 """Count how often a 95 % interval holds the true value, in experiments that are simulated.
 
-``python data/coverage/make_coverage.py`` takes three quarters of an hour on two cores and writes
-``coverage.csv`` beside itself; with names of designs, only their rows are computed again.
+``python data/coverage/make_coverage.py`` writes ``coverage.csv`` and ``predictions.csv`` beside itself, in about ten
+minutes of one core; with names of designs, only their rows are computed again.
 """
 
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import product
 from pathlib import Path
 
 import joblib
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from moelaws import data
 from moelaws.fitting import intervals as uncertainty
 from moelaws.fitting.estimation import LOG_SQUARES, Loss, fit, huber
+from moelaws.fitting.prediction import predict
 from moelaws.laws import LAWS, tian2025
 from moelaws.laws.clark2022 import PUBLISHED
 from moelaws.laws.dense import BESIROGLU
@@ -47,6 +48,10 @@ class Design:
         Degrees of freedom if the row's own error follows Student's t; normal by default.
     held : tuple of str
         Parameters that the fit knows.
+    outliers : float
+        Share of rows whose own error is ten times as large.
+    grown : tuple of str
+        Columns that grow equally, by ten in their product, from the largest run to the one that is predicted.
     """
 
     law: str
@@ -57,16 +62,32 @@ class Design:
     shared: float = 0.0
     degrees: int | None = None
     held: tuple[str, ...] = ()
+    outliers: float = 0.0
+    grown: tuple[str, ...] = ("n_active", "n_tokens")
 
-    def simulate(self, rng: np.random.Generator) -> pd.DataFrame:
-        """Return the rows with measured responses."""
-        law, count = LAWS[self.law], len(self.rows)
+    @property
+    def beyond(self) -> pd.DataFrame:
+        """A run of another group with ten times the compute of the largest."""
+        columns = list(self.grown)
+        largest = self.rows.sort_values(columns[0], kind="stable").tail(1).assign(group=0)
+        return largest.assign(**(largest[columns] * 10 ** (1 / len(columns))))
+
+    def truth(self, rows: pd.DataFrame) -> np.ndarray:
+        """Return the law's response in each row."""
+        law = LAWS[self.law]
+        return law.predict(law.theta(self.true), rows)
+
+    def simulate(self, rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+        """Return rows with measured responses."""
+        count = len(rows)
         if self.degrees is None:
             errors = rng.normal(size=count)
         else:
             errors = rng.standard_t(self.degrees, size=count) * np.sqrt(1 - 2 / self.degrees)
-        errors = self.noise * errors + self.shared * rng.normal(size=count)[self.rows.group]
-        return self.rows.assign(**{law.response: law.predict(law.theta(self.true), self.rows) * np.exp(errors)})
+        if self.outliers:
+            errors = np.where(rng.random(count) < self.outliers, 10 * errors, errors)
+        errors = self.noise * errors + self.shared * rng.normal(size=count)[rows.group]
+        return rows.assign(**{LAWS[self.law].response: self.truth(rows) * np.exp(errors)})
 
 
 def scattered(count: int) -> pd.DataFrame:
@@ -75,6 +96,13 @@ def scattered(count: int) -> pd.DataFrame:
     n_active = np.exp(rng.uniform(np.log(5e7), np.log(1.5e10), count))
     n_tokens = n_active * np.exp(rng.uniform(np.log(2), np.log(100), count))
     return pd.DataFrame({"n_active": n_active, "n_tokens": n_tokens, "group": range(count)})
+
+
+def isoflop() -> pd.DataFrame:
+    """Nine sizes around the best one of each of seven budgets, 6 N D."""
+    flops, apart = np.meshgrid(np.geomspace(3e18, 3e21, 7), np.geomspace(1 / 4, 4, 9), indexing="ij")
+    n_active = (np.sqrt(flops / 120) * apart).ravel()
+    return pd.DataFrame({"n_active": n_active, "n_tokens": flops.ravel() / (6 * n_active), "group": range(63)})
 
 
 def grid() -> pd.DataFrame:
@@ -115,64 +143,81 @@ def leverages() -> pd.DataFrame:
 FLOOR = {"L0": 1.5, "A": 60.0, "alpha": 0.2, "beta": 0.05}
 LEVERAGE = {**tian2025.PUBLISHED, "A_max": 1e6}
 POWERS = {"a": -0.08, "b": -0.03, "d": 2.4}
+SIZE = ("n_active",)
 DESIGNS = {
     "scattered": Design("dense", BESIROGLU, scattered(245), noise=0.01, delta=1e-3),
     "heavy": Design("dense", BESIROGLU, scattered(245), noise=0.01, delta=1e-3, degrees=3),
-    "grid": Design("clark2022", PUBLISHED["S-Base"], grid(), noise=0.003, delta=1e-3),
-    "small": Design("floor_product", FLOOR, small(), noise=0.03, delta=0.03),
+    "outliers": Design("dense", BESIROGLU, scattered(245), noise=0.01, delta=1e-3, outliers=0.05),
+    "isoflop": Design("dense", BESIROGLU, isoflop(), noise=0.005, delta=1e-3),
+    "grid": Design("clark2022", PUBLISHED["S-Base"], grid(), noise=0.003, delta=1e-3, grown=SIZE),
+    "small": Design("floor_product", FLOOR, small(), noise=0.03, delta=0.03, grown=SIZE),
     "groups": Design("dense", BESIROGLU, runs(), noise=0.003, delta=3e-3, shared=0.01),
-    "few_groups": Design("power_product", POWERS, few_runs(), noise=0.003, delta=3e-3, shared=0.01),
-    "leverage": Design("tian2025", LEVERAGE, leverages(), noise=0.01, delta=0.05, shared=0.05, held=("A_max",)),
+    "few_groups": Design("power_product", POWERS, few_runs(), noise=0.003, delta=3e-3, shared=0.01, grown=SIZE),
+    "leverage": Design(
+        "tian2025", LEVERAGE, leverages(), noise=0.01, delta=0.05, shared=0.05, held=("A_max",), grown=("flops",)
+    ),
 }
 
 
-def covered(design: Design, loss: Loss, interval: str, seed: int) -> list[bool]:
-    """Simulate one experiment, and tell for each parameter whether the interval holds the true value."""
-    hold = {name: design.true[name] for name in design.held}
-    result = fit(LAWS[design.law], design.simulate(np.random.default_rng(seed)), loss, hold)
-    if interval == "profile":
-        ends = uncertainty.profile(result, LEVEL)
-    else:
-        ends = uncertainty.refits(result, by="group", draws=DRAWS, seed=seed).ranges(LEVEL)
-    return [low <= design.true[name] <= high for name, (low, high) in ends.items()]
+def covered(design: Design, loss: Loss, seed: int) -> dict[tuple[str, str], bool]:
+    """Simulate one experiment, and tell for each kind of interval and each quantity whether it holds the truth."""
+    law, rng = LAWS[design.law], np.random.default_rng(seed)
+    result = fit(law, design.simulate(design.rows, rng), loss, {name: design.true[name] for name in design.held})
+    refits = uncertainty.refits(result, by="group", draws=DRAWS, seed=seed)
+    holds = {
+        (kind, name): low <= design.true[name] <= high
+        for kind, ends in (("profile", uncertainty.profile(result, LEVEL)), ("bootstrap", refits.ranges(LEVEL)))
+        for name, (low, high) in ends.items()
+    }
+    predicted = predict(result, design.beyond, refits, LEVEL).iloc[0]
+    new = design.simulate(design.beyond, rng)[law.response]
+    for of, value in (("mean", design.truth(design.beyond)[0]), ("run", new.iloc[0])):
+        holds["predictions", of] = predicted[f"{of}_low"] <= value <= predicted[f"{of}_high"]
+    return holds
 
 
 def cells(designs: Sequence[str]) -> Iterator[pd.DataFrame]:
-    """Yield the rows of one design, loss and interval after another."""
-    for name, interval in product(designs, ("profile", "bootstrap")):
+    """Yield the rows of one design and loss after another."""
+    for name in tqdm(designs, unit="design"):
         design = DESIGNS[name]
         for loss in (LOG_SQUARES, huber(design.delta)):
-            seeds = range(SEED, SEED + SIMULATIONS)
-            tasks = (joblib.delayed(covered)(design, loss, interval, seed) for seed in seeds)
-            shares = np.mean(joblib.Parallel(n_jobs=-1)(tasks), axis=0)
-            yield pd.DataFrame(
-                {"parameter": [key for key in design.true if key not in design.held], "coverage": shares}
-            ).assign(
+            tasks = (joblib.delayed(covered)(design, loss, seed) for seed in range(SEED, SEED + SIMULATIONS))
+            shares = pd.DataFrame(joblib.Parallel()(tasks)).mean()
+            shares.index = pd.MultiIndex.from_tuples(shares.index, names=["interval", "of"])
+            yield shares.rename("coverage").reset_index().assign(
                 design=name,
                 law=design.law,
                 rows=len(design.rows),
                 groups=design.rows.group.nunique(),
                 loss="squares" if loss.delta is None else "huber",
                 delta=loss.delta,
-                interval=interval,
                 simulations=SIMULATIONS,
             )
 
 
 def main() -> None:
-    """Print the rows as they come, and write the table."""
+    """Print the rows as they come, and write the tables."""
     parser = ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("design", nargs="*", default=list(DESIGNS), help=f"of {', '.join(DESIGNS)}; all by default")
     asked = parser.parse_args().design
     if unknown := set(asked) - set(DESIGNS):
         parser.error(f"there is no design {', '.join(sorted(unknown))}; the designs are {', '.join(DESIGNS)}")
-    path = Path(__file__).with_name("coverage.csv")
-    found = [pd.read_csv(path).query("design not in @asked")] if path.exists() else []
+    made = []
     for rows in cells(asked):
-        print(rows[["design", "loss", "interval", "parameter", "coverage"]].to_string(header=False), flush=True)
-        found.append(rows)
-    keys = ["design", "law", "rows", "groups", "loss", "delta", "interval", "parameter", "simulations", "coverage"]
-    pd.concat(found)[keys].to_csv(path, index=False)
+        tqdm.write(rows[["design", "loss", "interval", "of", "coverage"]].to_string(header=False, index=False))
+        made.append(rows)
+    found = pd.concat(made)
+    beyond = found.interval == "predictions"
+    common = ["design", "law", "rows", "groups", "loss", "delta"]
+    for name, rows, keys in (
+        ("coverage", found[~beyond].rename(columns={"of": "parameter"}), ["interval", "parameter"]),
+        ("predictions", found[beyond], ["of"]),
+    ):
+        path = Path(__file__).with_name(f"{name}.csv")
+        kept = [pd.read_csv(path).query("design not in @asked")] if path.exists() else []
+        table = pd.concat([*kept, rows])[[*common, *keys, "simulations", "coverage"]]
+        table = table.sort_values("design", key=lambda names: names.map(list(DESIGNS).index), kind="stable")
+        table.to_csv(path, index=False)
 
 
 if __name__ == "__main__":

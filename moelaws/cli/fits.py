@@ -106,6 +106,7 @@ def fit_command(
         _check_groups(train, by)
         sample = uncertainty.refits(fitted, by, draws, progress=not as_json)
         ends = sample.ranges()
+        objections += sample.warnings
     elif len(fitted.table) > PROFILED_ROWS:
         objections.append(f"No intervals for {len(fitted.table)} rows unasked; --bootstrap N computes them.")
     elif len(fitted.table) > len(fitted.free):
@@ -160,8 +161,9 @@ def fit_command(
 def predict_command(folder: str, points: str, as_json: bool) -> None:
     """Predict the points in POINTS.csv by the fit that 'moelaws fit --out DIR' wrote.
 
-    Each prediction tells its distance outside the fitted rows: 0 inside, 0.5 half of the fitted log
-    range beyond its end. Intervals need a fit with --bootstrap.
+    After a fit with --bootstrap, mean_low to mean_high is the 95 % interval of the mean of runs at a point,
+    and run_low to run_high that of one new run, whose own scatter is included. Each prediction tells
+    its distance outside the fitted rows: 0 inside, 0.5 half of the fitted log range beyond its end.
 
     Example: moelaws predict mine points.csv
     """

@@ -71,12 +71,8 @@ def _batch(problem: Problem, start: Floats, counts: NDArray[np.integer]) -> tupl
     return coefficients, ~converged, failed
 
 
-@np.errstate(
-    over="ignore", invalid="ignore", divide="ignore"
-)  # a trial step may leave what a float holds, and is refused
-def refine(
-    problem: Problem, start: Floats, weights: Floats, tolerance: float = 1e-13
-) -> tuple[Floats, NDArray[np.bool_]]:
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # a trial step may leave what a float holds, and is refused
+def refine(problem: Problem, start: Floats, weights: Floats, tolerance: float = 1e-14) -> tuple[Floats, NDArray[np.bool_]]:
     """Minimise the weighted objective for each row of weights, from one start.
 
     Steps are those of Levenberg and Marquardt, with Nielsen's damping. Rows beyond the bend of a Huber loss
@@ -120,12 +116,14 @@ def refine(
         np.einsum("dkk->dk", matrix)[...] += np.where(loose, damping[:, None], 1.0)
         step = np.linalg.solve(matrix, down[..., None])[..., 0]
         unit = np.maximum(objective, 1e-16 * weights.sum(axis=1))  # errors of 1e-8 count as none
-        done = (np.sum(down * step, axis=1) <= tolerance * unit) & (damping < 1e-3)
+        left = np.sum(down * step, axis=1) / unit
         trial, step = path.moved(free, step / lengths)
         there = _expanded(problem, path, trial, weights)
         step *= lengths
         gain = -np.sum(slope * step, axis=1) - np.einsum("dk,dkl,dl->d", step, curvature, step) / 2
         better = there[0] < objective
+        # What is below 1e-12 of a sum and does not show in it is rounding.
+        done = ((left <= tolerance) | (left <= 1e-12) & ~better) & (damping < 1e-3)
         ratio = np.where(better, objective - there[0], 0.0) / np.maximum(gain, 1e-300)
         shrunk = np.maximum(damping * np.maximum(0.1, 1 - (2 * np.minimum(ratio, 2.0) - 1) ** 3), 1e-12)
         damping, growth = np.where(better, shrunk, damping * growth), np.where(better, 2.0, 2 * growth)
@@ -186,7 +184,7 @@ def _expanded(problem: Problem, path: _Path, free: Floats, weights: Floats) -> t
     loss, spread, theta = problem.loss, problem.spread, problem.theta(free)
     predicted = problem.law.predict(theta, problem.columns)
     errors = loss.errors(predicted, problem.observed)
-    slopes = loss.slope(predicted, problem.observed)[:, None]
+    slopes = loss.slope(predicted, problem.observed)[..., None, :]
     # Rows come last in memory, too, which makes the products below several times faster.
     matrix = np.multiply(np.swapaxes(problem.law.gradient(theta, problem.columns), 1, 2), slopes, order="C")
     across, tangent = matrix.swapaxes(1, 2), spread @ path.tangent(free)
