@@ -321,7 +321,9 @@ def left_out(fit: Fit, by: str | None = None) -> Floats:
     coefficients, _, failed = refit(problem, best, kept, count)
     if failed.any():
         rows = ", ".join(str(row + 1) for row in np.flatnonzero(failed[groups]))
-        raise InputError(f"Fits without these rows do not converge: {rows}; fewer parameters or more rows are expected.")
+        raise InputError(
+            f"Fits without these rows do not converge: {rows}; fewer parameters or more rows are expected."
+        )
     predicted = np.empty(len(fit.table))
     for group, free in enumerate(coefficients):
         out = np.flatnonzero(groups == group)
