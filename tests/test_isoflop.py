@@ -143,7 +143,7 @@ def test_bad_input_is_named(arguments, sentence):
 
 
 def test_the_published_exponents_of_chinchilla():
-    """Hoffmann et al. (2022), Table 2, approach 2: sizes with the power .49, tokens with .51, on nine nominal budgets."""
+    """Hoffmann et al. (2022), Table 2, approach 2: sizes with the power .49, tokens with .51; nine budgets."""
     try:
         rows = data.load_runs("chinchilla")
     except Unavailable as reason:

@@ -94,7 +94,7 @@ def claims_command(ids: tuple[str, ...], paper: str | None, as_json: bool) -> No
 def data_command(name: str | None, path: str | None, as_json: bool) -> None:
     """The data sets, their licences and whether they are here; the columns of a table NAME; or a check of yours.
 
-    Example: moelaws data public_runs/runs --check mine.csv
+    Example: moelaws data examples/runs --check data/examples/runs.csv
     """
     if name is None:
         if path is not None:
