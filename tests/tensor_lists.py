@@ -14,8 +14,15 @@ small = st.integers(1, 9)
 @st.composite
 def sizes(draw):
     """Sizes of a small model; `where` says for each layer whether experts may stand there."""
-    kv, group, n_layers, n_experts = draw(small), draw(st.integers(1, 3)), draw(st.integers(2, 9)), draw(st.integers(2, 6))
-    names = "d vocab head v_head ff expert shared rank q_rank rope nope index index_heads window kernel state groups latent"
+    kv, group, n_layers, n_experts = (
+        draw(small),
+        draw(st.integers(1, 3)),
+        draw(st.integers(2, 9)),
+        draw(st.integers(2, 6)),
+    )
+    names = (
+        "d vocab head v_head ff expert shared rank q_rank rope nope index index_heads window kernel state groups latent"
+    )
     drawn = {name: draw(small) for name in names.split()}
     flags = {name: draw(st.booleans()) for name in ("tied", "bias", "bias2", "norm", "listed")}
     return {
@@ -258,7 +265,11 @@ def multi_latent(s):
 
 
 def indexer(s):
-    return multi_latent(s) | {"index_n_heads": s["index_heads"], "index_head_dim": s["index"], "index_topk": s["window"]}
+    return multi_latent(s) | {
+        "index_n_heads": s["index_heads"],
+        "index_head_dim": s["index"],
+        "index_topk": s["window"],
+    }
 
 
 def linear(s):
@@ -371,8 +382,14 @@ def gemma4(s):
     far = grouped(s, bias=s["bias"], norm="head", kv=kv, head=s["index"], same=s["bias2"])
     feed = always(ff(s["d"], s["ff"])) + always([(1,)])
     feed += moe(s, balance=True) + always([(s["d"],)]) if s["norm"] else []
-    config = base(s, **has_bias(s), global_head_dim=s["index"], num_global_key_value_heads=1, sliding_window=s["window"])
-    config |= {"layer_types": kinds(s, "sliding_attention"), "attention_k_eq_v": s["bias2"], "enable_moe_block": s["norm"]}
+    config = base(
+        s, **has_bias(s), global_head_dim=s["index"], num_global_key_value_heads=1, sliding_window=s["window"]
+    )
+    config |= {
+        "layer_types": kinds(s, "sliding_attention"),
+        "attention_k_eq_v": s["bias2"],
+        "enable_moe_block": s["norm"],
+    }
     config |= {"moe_intermediate_size": s["expert"], "num_experts": s["experts"], "top_k_experts": s["top"]}
     mixers = [near if flag else far for flag in s["other"]]
     return config, model(s, mixers, [feed] * s["layers"], norms=7 if s["norm"] else 4)

@@ -19,7 +19,6 @@ from moelaws.fitting.comparison import compare
 from moelaws.laws import LAWS
 
 SEED = 2026
-SIMULATIONS = 400
 LEVEL = 0.95
 POWERS = {"a": -0.08, "b": -0.03, "d": 2.4}
 FLOOR = {"E": 1.7, "A": 400.0, "B": 1200.0, "alpha": 0.34, "beta": 0.34}
@@ -44,6 +43,8 @@ class Design:
     noise, shared : float
         Standard deviation of the log error of each row, and of the one that the rows of a `run` share: one size and
         number of experts, after all numbers of tokens.
+    simulations : int
+        How many experiments.
     """
 
     laws: tuple[str, str]
@@ -54,6 +55,7 @@ class Design:
     held: int = 1
     noise: float = 0.01
     shared: float = 0.0
+    simulations: int = 400
 
     def simulate(self, seed: int) -> pd.DataFrame:
         """Return rows with losses, the true ones as `mean`, and what is rows' `run`."""
@@ -74,8 +76,8 @@ DESIGNS = {
     "rows_6": Design(*PAIR, 6, (1, 8, 64), held=2),
     "rows_10": Design(*PAIR, 8, (1, 2, 8, 32, 128), held=2),
     "rows_20": Design(*PAIR, 10, 2.0 ** np.arange(10), held=2),
-    "floor_9": Design(*DENSE, 8, (1, 8, 64), LENGTHS, noise=0.005),
-    "groups_6": Design(*DENSE, 8, (1, 8, 64), LENGTHS, held=2, noise=0.002, shared=0.005),
+    "floor_9": Design(*DENSE, 8, (1, 8, 64), LENGTHS, noise=0.005, simulations=150),
+    "groups_6": Design(*DENSE, 8, (1, 8, 64), LENGTHS, held=2, noise=0.002, shared=0.005, simulations=150),
 }
 
 
@@ -120,12 +122,12 @@ def main() -> None:
     found = [pd.read_csv(path).query("design not in @asked")] if path.exists() else []
     for name in asked:
         design = DESIGNS[name]
-        tasks = (joblib.delayed(outcome)(design, seed) for seed in range(SEED, SEED + SIMULATIONS))
+        tasks = (joblib.delayed(outcome)(design, seed) for seed in range(SEED, SEED + design.simulations))
         shares = pd.DataFrame(joblib.Parallel(n_jobs=1)(tasks)).mean().to_dict()
         cells = len(design.experts) * len(design.tokens)
         about = {"design": name, "law": design.laws[0], "needless": design.laws[1], "rows": design.sizes * cells}
         about |= {"held_out": design.held * cells, "groups": design.held * len(design.experts)}
-        found.append(pd.DataFrame([about | {"simulations": SIMULATIONS} | shares]))
+        found.append(pd.DataFrame([about | {"simulations": design.simulations} | shares]))
         print(found[-1].to_string(header=False, index=False), flush=True)
     pd.concat(found).to_csv(path, index=False)
 

@@ -184,14 +184,18 @@ def cells(designs: Sequence[str]) -> Iterator[pd.DataFrame]:
             tasks = (joblib.delayed(covered)(design, loss, seed) for seed in range(SEED, SEED + SIMULATIONS))
             shares = pd.DataFrame(joblib.Parallel()(tasks)).mean()
             shares.index = pd.MultiIndex.from_tuples(shares.index, names=["interval", "of"])
-            yield shares.rename("coverage").reset_index().assign(
-                design=name,
-                law=design.law,
-                rows=len(design.rows),
-                groups=design.rows.group.nunique(),
-                loss="squares" if loss.delta is None else "huber",
-                delta=loss.delta,
-                simulations=SIMULATIONS,
+            yield (
+                shares.rename("coverage")
+                .reset_index()
+                .assign(
+                    design=name,
+                    law=design.law,
+                    rows=len(design.rows),
+                    groups=design.rows.group.nunique(),
+                    loss="squares" if loss.delta is None else "huber",
+                    delta=loss.delta,
+                    simulations=SIMULATIONS,
+                )
             )
 
 

@@ -21,7 +21,7 @@ from moelaws.laws import LAWS
 from moelaws.laws.dense import BESIROGLU
 
 SEED = 7
-SIMULATIONS = 200
+SIMULATIONS = 60
 NOISE = 0.01
 MOE = {"tau": 1.7, "a": 420.0, "alpha": 0.33, "gamma": 0.12, "b": 1100.0, "beta": 0.34}
 

@@ -25,7 +25,7 @@ def arch_command(
     one token, less the input embedding. Work includes attention scores, output layer and routers. Layers
     for multi-token prediction, and what reads images or sound, are not counted. Notes say what was assumed.
 
-    Example: moelaws arch mixtral/config.json --seq-len 8192
+    Example: moelaws arch data/examples/config.json --seq-len 8192
     """
     models = {
         path: huggingface.read(path, seq_len=seq_len, causal=causal, kv_len=kv_len, dtype=dtype) for path in configs

@@ -64,7 +64,8 @@ def suggest_command(
     The table has the columns that the law reads, and flops, such as 'moelaws plan' prints. Half-widths are those of
     95 % intervals: of a parameter in its unit, of a prediction as a share of it.
 
-    Example: moelaws suggest --fit data/examples/fit data/examples/candidates.csv --flops 1e20 --parameter beta
+    Example: moelaws fit data/examples/runs.csv --law wang2024 --out first &&
+    moelaws suggest --fit first data/examples/candidates.csv --flops 1e20 --parameter gamma
     """
     from moelaws.data import table as tables
     from moelaws.fitting import saved

@@ -83,7 +83,7 @@ def fit_command(
     Without --bootstrap, intervals are profiles of the objective, which take rows as independent.
     TABLE.csv may be packed by gzip, be Parquet, or be - for standard input.
 
-    Example: moelaws fit runs.csv --law dense --bootstrap 200 --out mine
+    Example: moelaws fit data/examples/runs.csv --law wang2024 --bootstrap 200 --out fitted
     """
     from moelaws import laws
     from moelaws.data.quantities import QUANTITIES
@@ -165,7 +165,8 @@ def predict_command(folder: str, points: str, as_json: bool) -> None:
     and run_low to run_high that of one new run, whose own scatter is included. Each prediction tells
     its distance outside the fitted rows: 0 inside, 0.5 half of the fitted log range beyond its end.
 
-    Example: moelaws predict mine points.csv
+    Example: moelaws fit data/examples/runs.csv --law wang2024 --bootstrap 200 --out known &&
+    moelaws predict known data/examples/candidates.csv
     """
     import numpy as np
 
@@ -218,7 +219,7 @@ def compare_command(
 
     The choice is the law that best predicts the larger training runs from the smaller ones.
 
-    Example: moelaws compare runs.csv --law bilinear --law clark2022 --holdout "n_active>4e8"
+    Example: moelaws compare data/examples/runs.csv --law dense --law wang2024 --holdout "n_active>3e8"
     """
     from moelaws import laws
     from moelaws.fitting.comparison import compare

@@ -300,7 +300,7 @@ def claims(paper: str | None = None) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        What :func:`stored` reads: statement, printed, computed, unit, verdict, evidence, criterion, note, place and kind.
+        What :func:`stored` reads, the statement, the printed and the computed value first.
 
     Examples
     --------

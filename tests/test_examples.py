@@ -1,0 +1,31 @@
+"""Each command's example works as it stands, pasted in a fresh clone."""
+
+import re
+import shlex
+
+import pytest
+from click.testing import CliRunner
+
+from moelaws.cli.main import main
+from moelaws.paths import ROOT
+
+COMMANDS = sorted(main.commands)
+
+
+def examples(command):
+    """The lines of an example, as a shell would join them."""
+    text = re.search(r"Example: (.*?)(?:\n\n|$)", main.commands[command].help, re.DOTALL)[1]
+    return [shlex.split(line) for line in " ".join(text.split()).split(" && ")]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_example_works(command, tmp_path, monkeypatch):
+    (tmp_path / "data").symlink_to(ROOT / "data")
+    monkeypatch.chdir(tmp_path)
+    lines = examples(command)
+    assert command in {line[1] for line in lines}
+    for program, *arguments in lines:
+        assert program == "moelaws"
+        result = CliRunner().invoke(main, arguments)
+        assert result.exit_code == 0, result.output
+        assert result.stdout
