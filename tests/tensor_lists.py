@@ -14,8 +14,15 @@ small = st.integers(1, 9)
 @st.composite
 def sizes(draw):
     """Sizes of a small model; `where` says for each layer whether experts may stand there."""
-    kv, group, n_layers, n_experts = draw(small), draw(st.integers(1, 3)), draw(st.integers(2, 9)), draw(st.integers(2, 6))
-    names = "d vocab head v_head ff expert shared rank q_rank rope nope index index_heads window kernel state groups latent"
+    kv, group, n_layers, n_experts = (
+        draw(small),
+        draw(st.integers(1, 3)),
+        draw(st.integers(2, 9)),
+        draw(st.integers(2, 6)),
+    )
+    names = (
+        "d vocab head v_head ff expert shared rank q_rank rope nope index index_heads window kernel state groups latent"
+    )
     drawn = {name: draw(small) for name in names.split()}
     flags = {name: draw(st.booleans()) for name in ("tied", "bias", "bias2", "norm", "listed")}
     return {
@@ -41,7 +48,7 @@ def grouped(s, *, bias=False, back=None, norm="", sinks=False, gate=0, kv=None, 
     found += [(h * e,), (kv * e,), (kv * v,)] if bias else []
     found += [(d,)] if (bias if back is None else back) else []
     found += {"": [], "head": [(e,), (e,)], "all": [(h * e,), (kv * e,)]}[norm]
-    return found + ([(h,)] if sinks else []) + ([(h * v, d)] if gate else [])
+    return found + ([(h,)] if sinks else []) + ([(h * v, d)] + [(h * v,)] * (bias and gate > 1) if gate else [])
 
 
 def latent(s, *, q=True, bias=False, index=False):
@@ -258,7 +265,11 @@ def multi_latent(s):
 
 
 def indexer(s):
-    return multi_latent(s) | {"index_n_heads": s["index_heads"], "index_head_dim": s["index"], "index_topk": s["window"]}
+    return multi_latent(s) | {
+        "index_n_heads": s["index_heads"],
+        "index_head_dim": s["index"],
+        "index_topk": s["window"],
+    }
 
 
 def linear(s):
@@ -278,8 +289,12 @@ def all_norm(s):
     return grouped(s, bias=s["bias"], norm="all")
 
 
-def gated_heads(s):
-    return grouped(s, bias=s["bias"], norm="head", gate=1)
+def gated_heads(s, gate=1):
+    return grouped(s, bias=s["bias"], norm="head", gate=gate)
+
+
+def gated_queries(s):
+    return gated_heads(s, 2)
 
 
 def some_shared(s, **more):
@@ -322,7 +337,7 @@ def nemotron_h(s):
         "M": (mamba2(s), []),
         "*": (grouped(s), []),
         "-": ([], always(ff(s["d"], s["ff"], gated=False))),
-        "E": ([], moe(s, balance=True, gated=False, shared=s["n_shared"] * s["shared"])),
+        "E": ([], moe(s, balance=True, gated=False, shared=s["shared"])),
     }
     mixers, feeds = zip(*(parts[letter] for letter in letters), strict=True)
     config = base(s, **experts(s, DEEPSEEK), n_shared_experts=s["n_shared"], attention_bias=False, mlp_bias=False)
@@ -371,9 +386,16 @@ def gemma4(s):
     far = grouped(s, bias=s["bias"], norm="head", kv=kv, head=s["index"], same=s["bias2"])
     feed = always(ff(s["d"], s["ff"])) + always([(1,)])
     feed += moe(s, balance=True) + always([(s["d"],)]) if s["norm"] else []
-    config = base(s, **has_bias(s), global_head_dim=s["index"], num_global_key_value_heads=1, sliding_window=s["window"])
-    config |= {"layer_types": kinds(s, "sliding_attention"), "attention_k_eq_v": s["bias2"], "enable_moe_block": s["norm"]}
+    config = base(
+        s, **has_bias(s), global_head_dim=s["index"], num_global_key_value_heads=1, sliding_window=s["window"]
+    )
+    config |= {
+        "layer_types": kinds(s, "sliding_attention"),
+        "attention_k_eq_v": s["bias2"],
+        "enable_moe_block": s["norm"],
+    }
     config |= {"moe_intermediate_size": s["expert"], "num_experts": s["experts"], "top_k_experts": s["top"]}
+    config |= {"hidden_size_per_layer_input": 0, "num_kv_shared_layers": 0}
     mixers = [near if flag else far for flag in s["other"]]
     return config, model(s, mixers, [feed] * s["layers"], norms=7 if s["norm"] else 4)
 
@@ -428,13 +450,13 @@ def qwen_next(place, keys, layer=None, names=QWEN):
         values = {"attention_bias": s["bias"], "layer_types": kinds(s), **linear(s)}
         return values | ({"shared_expert_intermediate_size": s["shared"]} if keys else {})
 
-    return moe_family(gated_heads, names, keys=more, place=place, layer=layer, other=delta)
+    return moe_family(gated_queries, names, keys=more, place=place, layer=layer, other=delta)
 
 
 def qwen35_dense(s):
     config = base(s, attention_bias=s["bias"], layer_types=kinds(s), **linear(s))
     feed = always(ff(s["d"], s["ff"]))
-    return config, model(s, [delta(s) if flag else gated_heads(s) for flag in s["other"]], [feed] * s["layers"])
+    return config, model(s, [delta(s) if flag else gated_queries(s) for flag in s["other"]], [feed] * s["layers"])
 
 
 def minimax(s):
@@ -466,7 +488,8 @@ def ernie_moe(s):
     config = base(s, **experts(s, names), **placed, moe_num_shared_experts=s["n_shared"], use_bias=s["bias"])
     dense = always(ff(s["d"], s["ff"], bias=s["bias"]))
     layer = moe(s, bias=s["bias"], balance=True, shared=s["n_shared"] * s["expert"])
-    return config, model(s, [plain_bias(s)] * s["layers"], [layer if flag else dense for flag in where])
+    mixers = [plain_bias(s)] * s["layers"]
+    return config, model(s, mixers, [layer if flag else dense for flag in where], head_bias=s["bias"])
 
 
 def no_back(s):
@@ -491,7 +514,7 @@ def glm4_moe(s):
 
 _mimo, _llama = mimo, dense_family(plain_bias, both, lambda s: s["bias2"])
 _qwen3 = dense_family(head_norm, has_bias)
-_granitemoe = moe_family(plain_bias, MIXTRAL, keys=granite_keys, layer=granite)
+_granitemoe = moe_family(plain_bias, MIXTRAL, keys=has_bias)
 _hunyuan = moe_family(
     head_norm,
     ("intermediate_size", "num_experts", "moe_topk"),
@@ -543,7 +566,7 @@ FAMILIES = {
     "granite": _llama,
     "granitemoe": _granitemoe,
     "granitemoehybrid": granite_hybrid,
-    "granitemoeshared": _granitemoe,
+    "granitemoeshared": moe_family(plain_bias, MIXTRAL, keys=granite_keys, layer=granite),
     "hunyuan_v1_dense": _qwen3,
     "hunyuan_v1_moe": _hunyuan,
     "hy_v3": deepseek(QWEN, "num_shared_experts", "listed", head_norm, has_bias),
