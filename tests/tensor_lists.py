@@ -45,7 +45,7 @@ def grouped(s, *, bias=False, back=None, norm="", sinks=False, gate=0, kv=None, 
     d, h, kv, e = s["d"], s["heads"], kv or s["kv"], head or s["head"]
     v = v_head or e
     found = [(h * e, d), (kv * e, d), (d, h * v)] + ([] if same else [(kv * v, d)])
-    found += [(h * e,), (kv * e,), (kv * v,)] if bias else []
+    found += [(h * e,), (kv * e,)] + [(kv * v,)] * (not same) if bias else []
     found += [(d,)] if (bias if back is None else back) else []
     found += {"": [], "head": [(e,), (e,)], "all": [(h * e,), (kv * e,)]}[norm]
     return found + ([(h,)] if sinks else []) + ([(h * v, d)] + [(h * v,)] * (bias and gate > 1) if gate else [])
@@ -396,7 +396,7 @@ def gemma4(s):
     }
     config |= {"moe_intermediate_size": s["expert"], "num_experts": s["experts"], "top_k_experts": s["top"]}
     config |= {"hidden_size_per_layer_input": 0, "num_kv_shared_layers": 0}
-    mixers = [near if flag else far for flag in s["other"]]
+    mixers = [near if flag else far for flag in [*s["other"][:-1], False]]  # the last layer is never a window's
     return config, model(s, mixers, [feed] * s["layers"], norms=7 if s["norm"] else 4)
 
 

@@ -56,6 +56,13 @@ def test_every_weight_of_a_public_model(name):
     assert huggingface.read(FOLDER / f"{name}.json").n_total == REFERENCE[name]
 
 
+def test_every_weight_of_configurations_by_chance():
+    rows = data.load("model_configs/generated")
+    read = {row.configuration: parse(json.loads(row.configuration)).n_total for row in rows.itertuples()}
+    assert read == dict(zip(rows.configuration, rows.n_total_reference, strict=True))
+    assert len({json.loads(one)["model_type"] for one in read}) > 45
+
+
 def test_the_table_has_enough_models_with_experts():
     assert set(TABLE.index) == {path.stem for path in FOLDER.glob("*.json")}
     assert (TABLE.n_active_published != "").sum() >= 40

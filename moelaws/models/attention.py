@@ -126,7 +126,7 @@ class GroupedAttention(Mixer):
         found += [] if self.values_are_keys else [(value, d_model)]
         found += [(read, d_model)] if self.gate != "none" else []
         found += [(read,)] if self.gate == "query" and self.qkv_bias else []
-        found += [(query,), (key,), (value,)] if self.qkv_bias else []
+        found += [(query,), (key,), *([] if self.values_are_keys else [(value,)])] if self.qkv_bias else []
         found += [(d_model,)] * self.output_bias + [(self.n_heads,)] * self.sinks
         return found + {"none": [], "head": [(self.head_dim,)] * 2, "all": [(query,), (key,)]}[self.qk_norm]
 

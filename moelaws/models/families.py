@@ -312,6 +312,10 @@ def _gemma4(family: Family, keys: Keys) -> Architecture:
         "global_num_key_value_heads": keys.get("num_global_key_value_heads") if wide else None,
         "global_head_dim": keys.values.get("global_head_dim", 512),
     }
+    types = keys.items("layer_types", str)
+    if types and types[-1] == "sliding_attention":
+        keys.notes.append("The last layer is to have a window; the family's code gives it full attention.")
+        prefixed["layer_types"] = [*types[:-1], "full_attention"]
     n_layers, d = layers.n_layers_of(keys), d_model_of(keys)
     keys.seen.update({"num_global_key_value_heads", "global_head_dim"})
     inner = Keys(prefixed, keys.place, keys.within, keys.notes, keys.seen)
@@ -364,11 +368,7 @@ _qwen2_moe = Family(
     parts={"shared_gate": True},
 )
 _qwen3_moe = Family(
-    "Qwen3Moe",
-    Heads("attention_bias", norm="head"),
-    pattern=layers.switched,
-    experts=QWEN,
-    places=layers.sparse,
+    "Qwen3Moe", Heads("attention_bias", norm="head"), pattern=layers.switched, experts=QWEN, places=layers.sparse
 )
 _qwen3_next = replace(
     _qwen2_moe,
@@ -548,11 +548,7 @@ FAMILIES: dict[str, Family] = {
         shared=" *shared_intermediate_size",
     ),
     "minimax_m1": Family(
-        "MiniMaxM1",
-        other=_lightning,
-        pattern=layers.minimax,
-        experts=MIXTRAL,
-        shared=" *shared_intermediate_size",
+        "MiniMaxM1", other=_lightning, pattern=layers.minimax, experts=MIXTRAL, shared=" *shared_intermediate_size"
     ),
     "minimax_m2": Family(
         "MiniMaxM2",
