@@ -1,8 +1,8 @@
 """Scaling and serving laws of mixture-of-experts language models.
 
 What most people need is here: :func:`fit`, :func:`compare`, :func:`model`, :func:`claims` and :func:`load`. The rest
-stands in its room: ``laws``, ``models``, ``fitting``, ``serving``, ``data``, ``ledger`` and ``papers``. A name is imported
-when it is first used.
+stands in its room: ``laws``, ``models``, ``fitting``, ``serving``, ``data``, ``ledger`` and ``papers``. A name is
+imported when it is first used.
 """
 
 import lazy_loader

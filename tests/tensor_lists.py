@@ -45,10 +45,10 @@ def grouped(s, *, bias=False, back=None, norm="", sinks=False, gate=0, kv=None, 
     d, h, kv, e = s["d"], s["heads"], kv or s["kv"], head or s["head"]
     v = v_head or e
     found = [(h * e, d), (kv * e, d), (d, h * v)] + ([] if same else [(kv * v, d)])
-    found += [(h * e,), (kv * e,), (kv * v,)] if bias else []
+    found += [(h * e,), (kv * e,)] + [(kv * v,)] * (not same) if bias else []
     found += [(d,)] if (bias if back is None else back) else []
     found += {"": [], "head": [(e,), (e,)], "all": [(h * e,), (kv * e,)]}[norm]
-    return found + ([(h,)] if sinks else []) + ([(h * v, d)] if gate else [])
+    return found + ([(h,)] if sinks else []) + ([(h * v, d)] + [(h * v,)] * (bias and gate > 1) if gate else [])
 
 
 def latent(s, *, q=True, bias=False, index=False):
@@ -289,8 +289,12 @@ def all_norm(s):
     return grouped(s, bias=s["bias"], norm="all")
 
 
-def gated_heads(s):
-    return grouped(s, bias=s["bias"], norm="head", gate=1)
+def gated_heads(s, gate=1):
+    return grouped(s, bias=s["bias"], norm="head", gate=gate)
+
+
+def gated_queries(s):
+    return gated_heads(s, 2)
 
 
 def some_shared(s, **more):
@@ -333,7 +337,7 @@ def nemotron_h(s):
         "M": (mamba2(s), []),
         "*": (grouped(s), []),
         "-": ([], always(ff(s["d"], s["ff"], gated=False))),
-        "E": ([], moe(s, balance=True, gated=False, shared=s["n_shared"] * s["shared"])),
+        "E": ([], moe(s, balance=True, gated=False, shared=s["shared"])),
     }
     mixers, feeds = zip(*(parts[letter] for letter in letters), strict=True)
     config = base(s, **experts(s, DEEPSEEK), n_shared_experts=s["n_shared"], attention_bias=False, mlp_bias=False)
@@ -391,7 +395,8 @@ def gemma4(s):
         "enable_moe_block": s["norm"],
     }
     config |= {"moe_intermediate_size": s["expert"], "num_experts": s["experts"], "top_k_experts": s["top"]}
-    mixers = [near if flag else far for flag in s["other"]]
+    config |= {"hidden_size_per_layer_input": 0, "num_kv_shared_layers": 0}
+    mixers = [near if flag else far for flag in [*s["other"][:-1], False]]  # the last layer is never a window's
     return config, model(s, mixers, [feed] * s["layers"], norms=7 if s["norm"] else 4)
 
 
@@ -445,13 +450,13 @@ def qwen_next(place, keys, layer=None, names=QWEN):
         values = {"attention_bias": s["bias"], "layer_types": kinds(s), **linear(s)}
         return values | ({"shared_expert_intermediate_size": s["shared"]} if keys else {})
 
-    return moe_family(gated_heads, names, keys=more, place=place, layer=layer, other=delta)
+    return moe_family(gated_queries, names, keys=more, place=place, layer=layer, other=delta)
 
 
 def qwen35_dense(s):
     config = base(s, attention_bias=s["bias"], layer_types=kinds(s), **linear(s))
     feed = always(ff(s["d"], s["ff"]))
-    return config, model(s, [delta(s) if flag else gated_heads(s) for flag in s["other"]], [feed] * s["layers"])
+    return config, model(s, [delta(s) if flag else gated_queries(s) for flag in s["other"]], [feed] * s["layers"])
 
 
 def minimax(s):
@@ -483,7 +488,8 @@ def ernie_moe(s):
     config = base(s, **experts(s, names), **placed, moe_num_shared_experts=s["n_shared"], use_bias=s["bias"])
     dense = always(ff(s["d"], s["ff"], bias=s["bias"]))
     layer = moe(s, bias=s["bias"], balance=True, shared=s["n_shared"] * s["expert"])
-    return config, model(s, [plain_bias(s)] * s["layers"], [layer if flag else dense for flag in where])
+    mixers = [plain_bias(s)] * s["layers"]
+    return config, model(s, mixers, [layer if flag else dense for flag in where], head_bias=s["bias"])
 
 
 def no_back(s):
@@ -508,7 +514,7 @@ def glm4_moe(s):
 
 _mimo, _llama = mimo, dense_family(plain_bias, both, lambda s: s["bias2"])
 _qwen3 = dense_family(head_norm, has_bias)
-_granitemoe = moe_family(plain_bias, MIXTRAL, keys=granite_keys, layer=granite)
+_granitemoe = moe_family(plain_bias, MIXTRAL, keys=has_bias)
 _hunyuan = moe_family(
     head_norm,
     ("intermediate_size", "num_experts", "moe_topk"),
@@ -560,7 +566,7 @@ FAMILIES = {
     "granite": _llama,
     "granitemoe": _granitemoe,
     "granitemoehybrid": granite_hybrid,
-    "granitemoeshared": _granitemoe,
+    "granitemoeshared": moe_family(plain_bias, MIXTRAL, keys=granite_keys, layer=granite),
     "hunyuan_v1_dense": _qwen3,
     "hunyuan_v1_moe": _hunyuan,
     "hy_v3": deepseek(QWEN, "num_shared_experts", "listed", head_norm, has_bias),

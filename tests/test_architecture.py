@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from moelaws import data
 from moelaws.errors import InputError
 from moelaws.models import catalogue as architecture
-from moelaws.models import published as certify
+from moelaws.models import published
 from moelaws.models.catalogue import Architecture, GroupedAttention, LatentAttention
 
 MODELS = data.load("models/models").set_index("model")
-CERTIFIED = certify.models()
+CERTIFIED = published.counts()
 
 
 def test_counts_agree_to_the_printed_digits_or_say_why():
@@ -44,7 +44,7 @@ def test_what_the_deviations_say():
 
 
 def test_short_cuts_and_their_errors():
-    wrong = certify.shortcuts(4096)
+    wrong = published.shortcuts(4096)
     assert (wrong.work_from_total.drop("Qwen2.5-3B") > 200).all()
     assert (wrong.work_from_active < 0).all()  # scores are left out
     assert wrong.cache_of_square_heads["DeepSeek-V3"] == pytest.approx(100 * (2 * 7168 / 576 - 1))

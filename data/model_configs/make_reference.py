@@ -35,8 +35,16 @@ def weights(values: dict) -> int:
     return sum(tensor.numel() for tensor in model.parameters()) + sum(buffers)
 
 
+def write(table: str, rows: list[dict]) -> None:
+    """Write a table beside this script."""
+    with (HERE / f"{table}.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
 def main() -> None:
-    """Write the table of references."""
+    """Count again what both tables of references list."""
     rows = []
     for path in sorted(HERE.glob("*.json")):
         values = json.loads(path.read_text(encoding="utf-8"))
@@ -44,10 +52,10 @@ def main() -> None:
             rows.append({"config": path.stem, "n_total_reference": weights(values)})
         except Exception as error:
             print(f"{path.stem}: {type(error).__name__}: {str(error)[:150]}", file=sys.stderr)
-    with (HERE / "reference.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, ["config", "n_total_reference"], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write("reference", rows)
+    with (HERE / "generated.csv").open(encoding="utf-8") as file:
+        drawn = [row["configuration"] for row in csv.DictReader(file)]
+    write("generated", [{"configuration": one, "n_total_reference": weights(json.loads(one))} for one in drawn])
     print(f"{len(rows)} configurations, transformers {transformers.__version__}")
 
 

@@ -80,8 +80,9 @@ class GroupedAttention(Mixer):
         Whether each query head has one learned score that no token owns (gpt-oss).
     v_dim : int
         Width of a head's values where it is not `head_dim`.
-    gate : {"none", "head", "element"}
-        Whether the output is weighted by a gate, one for each head or each element (Qwen3-Next).
+    gate : {"none", "apart", "query"}
+        Whether each element of the output is weighted by a gate, from a matrix of its own, or from that of
+        the queries, with its bias (Qwen3-Next).
     values_are_keys : bool
         Whether values are the keys, before their norm, and need no matrix (Gemma 4).
     q_rank : int
@@ -103,7 +104,7 @@ class GroupedAttention(Mixer):
     qk_norm: Literal["none", "head", "all"] = "none"
     sinks: bool = False
     v_dim: int = 0
-    gate: Literal["none", "head", "element"] = "none"
+    gate: Literal["none", "apart", "query"] = "none"
     values_are_keys: bool = False
     q_rank: int = 0
 
@@ -123,9 +124,9 @@ class GroupedAttention(Mixer):
         found: Shapes = [(key, d_model), (d_model, read)]
         found += [(self.q_rank, d_model), (query, self.q_rank), (self.q_rank,)] if self.q_rank else [(query, d_model)]
         found += [] if self.values_are_keys else [(value, d_model)]
-        gates = {"none": 0, "head": self.n_heads, "element": read}[self.gate]
-        found += [(gates, d_model)] if gates else []
-        found += [(query,), (key,), (value,)] if self.qkv_bias else []
+        found += [(read, d_model)] if self.gate != "none" else []
+        found += [(read,)] if self.gate == "query" and self.qkv_bias else []
+        found += [(query,), (key,), *([] if self.values_are_keys else [(value,)])] if self.qkv_bias else []
         found += [(d_model,)] * self.output_bias + [(self.n_heads,)] * self.sinks
         return found + {"none": [], "head": [(self.head_dim,)] * 2, "all": [(query,), (key,)]}[self.qk_norm]
 

@@ -247,7 +247,7 @@ class Family:
             d_dense = keys.size(self.dense) if n_dense else 0
             return {"d_dense": d_dense, "n_dense_layers": n_layers, "n_without_ff": n_layers - n_dense}
         width, number, top = self.experts.split()
-        within = keys.inside("ffn_config") if "ffn_config" in keys.values else keys
+        within = keys.inside("ffn_config") if width == "ffn_hidden_size" else keys
         counts = [number, *(name for name in _COUNTS if name != number and name in within.values)]
         n_routed = within.size_or_null(*counts)
         keys.seen.update({width, top, self.dense, *self.shared.replace("*", "").split()})
@@ -299,7 +299,7 @@ def _at_most(n_routed: int) -> str:
 def _gemma4(family: Family, keys: Keys) -> Architecture:
     """Gemma 4: layers with full attention have wider heads, and experts stand beside a dense feed-forward."""
     for name in ("hidden_size_per_layer_input", "num_kv_shared_layers"):
-        if keys.size_or(0, name):
+        if keys.size_or_null(name):
             raise keys.wrong(name, "0, as embeddings for each layer and shared caches are not counted,")
     if keys.has("per_layer_config"):
         raise keys.wrong("per_layer_config", "nothing, as other sizes for some layers are not counted,")
@@ -312,6 +312,10 @@ def _gemma4(family: Family, keys: Keys) -> Architecture:
         "global_num_key_value_heads": keys.get("num_global_key_value_heads") if wide else None,
         "global_head_dim": keys.values.get("global_head_dim", 512),
     }
+    types = keys.items("layer_types", str)
+    if types and types[-1] == "sliding_attention":
+        keys.notes.append("The last layer is to have a window; the family's code gives it full attention.")
+        prefixed["layer_types"] = [*types[:-1], "full_attention"]
     n_layers, d = layers.n_layers_of(keys), d_model_of(keys)
     keys.seen.update({"num_global_key_value_heads", "global_head_dim"})
     inner = Keys(prefixed, keys.place, keys.within, keys.notes, keys.seen)
@@ -329,7 +333,7 @@ DEEPSEEK = "moe_intermediate_size n_routed_experts num_experts_per_tok"
 MIXTRAL = "intermediate_size num_local_experts num_experts_per_tok"
 _ATTENTION = Heads("attention_bias")
 _HEAD_NORM = Heads("attention_bias", norm="head", own_dim=True)
-_QWEN_NEXT = Heads("attention_bias", norm="head", own_dim=True, details={"gate": "element"})
+_QWEN_NEXT = Heads("attention_bias", norm="head", own_dim=True, details={"gate": "query"})
 _GEMMA: dict[str, Any] = {"attention": Heads("attention_bias", own_dim=True), "tied": True}
 _MAMBA2 = _mamba2("mamba_n_heads mamba_d_head mamba_n_groups mamba_d_state mamba_d_conv", "mamba_conv_bias")
 _NEMOTRON = "mamba_num_heads mamba_head_dim n_groups|mamba_n_groups ssm_state_size conv_kernel|mamba_d_conv"
@@ -352,7 +356,8 @@ _glm4_moe = Family(
 )
 _gemma2 = Family("Gemma2", **_GEMMA, pattern=layers.alternating, parts={"norms_per_layer": 4})
 _gemma3_period = layers.period(6, "sliding_window_pattern", "_sliding_window_pattern")
-_granitemoe = Family("GraniteMoe", _ATTENTION, experts=MIXTRAL, shared=" *shared_intermediate_size")
+_granitemoe = Family("GraniteMoe", _ATTENTION, experts=MIXTRAL)
+_granitemoeshared = replace(_granitemoe, classes="GraniteMoeShared", shared=" *shared_intermediate_size")
 _qwen2_moe = Family(
     "Qwen2Moe",
     Heads("qkv_bias=true", False),
@@ -363,11 +368,7 @@ _qwen2_moe = Family(
     parts={"shared_gate": True},
 )
 _qwen3_moe = Family(
-    "Qwen3Moe",
-    Heads("attention_bias", norm="head"),
-    pattern=layers.switched,
-    experts=QWEN,
-    places=layers.sparse,
+    "Qwen3Moe", Heads("attention_bias", norm="head"), pattern=layers.switched, experts=QWEN, places=layers.sparse
 )
 _qwen3_next = replace(
     _qwen2_moe,
@@ -410,7 +411,7 @@ _mimo = Family(
 FAMILIES: dict[str, Family] = {
     "afmoe": Family(
         "Afmoe",
-        replace(_HEAD_NORM, details={"gate": "element"}),
+        replace(_HEAD_NORM, details={"gate": "apart"}),
         pattern=layers.period(4, "global_attn_every_n_layers"),
         experts=QWEN,
         shared="num_shared_experts",
@@ -441,7 +442,7 @@ FAMILIES: dict[str, Family] = {
         experts="moe_intermediate_size moe_num_experts moe_k",
         shared="moe_num_shared_experts",
         places=layers.ernie,
-        parts={"ff_bias": "use_bias", "router_bias": True},
+        parts={"ff_bias": "use_bias", "router_bias": True, "output_bias": "use_bias"},
     ),
     "exaone4": Family("Exaone4", Heads(norm="head"), pattern=layers.period(4, "sliding_window_pattern")),
     "exaone_moe": Family(
@@ -479,9 +480,9 @@ FAMILIES: dict[str, Family] = {
     "granite": replace(_llama, classes="Granite"),
     "granitemoe": _granitemoe,
     "granitemoehybrid": replace(
-        _granitemoe, classes="GraniteMoeHybrid", other=_MAMBA2, dense="shared_intermediate_size"
+        _granitemoeshared, classes="GraniteMoeHybrid", other=_MAMBA2, dense="shared_intermediate_size"
     ),
-    "granitemoeshared": replace(_granitemoe, classes="GraniteMoeShared"),
+    "granitemoeshared": _granitemoeshared,
     "hunyuan_v1_dense": Family("HunYuanDenseV1", Heads("attention_bias", norm="head")),
     "hunyuan_v1_moe": Family(
         "HunYuanMoEV1",
@@ -547,11 +548,7 @@ FAMILIES: dict[str, Family] = {
         shared=" *shared_intermediate_size",
     ),
     "minimax_m1": Family(
-        "MiniMaxM1",
-        other=_lightning,
-        pattern=layers.minimax,
-        experts=MIXTRAL,
-        shared=" *shared_intermediate_size",
+        "MiniMaxM1", other=_lightning, pattern=layers.minimax, experts=MIXTRAL, shared=" *shared_intermediate_size"
     ),
     "minimax_m2": Family(
         "MiniMaxM2",
@@ -569,7 +566,8 @@ FAMILIES: dict[str, Family] = {
         other=_mamba2(_NEMOTRON, "use_conv_bias"),
         pattern=layers.nemotron,
         experts=DEEPSEEK,
-        shared="n_shared_experts moe_shared_expert_intermediate_size",
+        shared="1 moe_shared_expert_intermediate_size",
+        known="n_shared_experts",
         parts={"norms_per_layer": 1, "gated_ff": False, "ff_bias": "mlp_bias", "router_bias": True},
     ),
     "olmo2": _olmo2,

@@ -215,7 +215,7 @@ def parse(
     architecture = families.architecture(text)
     stated = _dtype(text)
     form = quantised(text, beside.get("hf_quant_config.json"))
-    cache = _cache(stated, beside.get("hf_quant_config.json"))
+    cache = _cache(stated, beside.get("hf_quant_config.json"), found.notes)
     if dtype is not None:
         found.notes.append(f"All weights and the cache are taken as {dtype}, whatever the file says.")
         stated, cache, form = dtype, dtype, None
@@ -271,10 +271,10 @@ def _dtype(text: Keys) -> str:
     return str(text.values[name])
 
 
-def _cache(dtype: str, beside: Keys | None) -> str:
+def _cache(dtype: str, beside: Keys | None, notes: list[str]) -> str:
     """Return the type of the cache: that of the weights, or fp8 where a file beside them says so."""
     if beside and beside.get("quantization") and beside.inside("quantization").get("kv_cache_quant_algo") == "FP8":
-        beside.notes.append("The cache is stored as fp8.")
+        notes.append("The cache is stored as fp8.")
         return "float8_e4m3fn"
     return dtype
 

@@ -3,12 +3,12 @@
 import pandas as pd
 
 from moelaws import data
-from moelaws.models import catalogue as architecture
+from moelaws.models import catalogue
 from moelaws.models.architecture import Architecture
 from moelaws.models.attention import LatentAttention
 
 
-def models() -> pd.DataFrame:
+def counts() -> pd.DataFrame:
     """Return the counts of every model of ``models/models`` beside the published ones.
 
     Makers count the active parameters in three ways, which `active_counts` names: `all` that a token
@@ -26,12 +26,12 @@ def models() -> pd.DataFrame:
     --------
     Published are 21 and 3.6 billion:
 
-    >>> models().loc["gpt-oss-20b", ["total", "active"]].astype(int).to_list()
+    >>> counts().loc["gpt-oss-20b", ["total", "active"]].astype(int).to_list()
     [20914757184, 3608307264]
     """
     printed = data.printed("models/models").set_index("model")
     known = data.load("models/models").set_index("model")
-    counted = {name: architecture.load(name) for name in known.index}
+    counted = {name: catalogue.load(name) for name in known.index}
     total = pd.Series({name: model.n_total for name, model in counted.items()})
     active = pd.Series(
         {name: _active(model, known.active_counts[name]) for name, model in counted.items()}, dtype="Int64"
@@ -79,7 +79,7 @@ def shortcuts(seq_len: int = 4096) -> pd.DataFrame:
     >>> round(float(shortcuts().work_from_total["Mixtral-8x7B"]))
     252
     """
-    counted = {name: architecture.load(name) for name in data.load("models/models").model}
+    counted = {name: catalogue.load(name) for name in data.load("models/models").model}
     return pd.DataFrame({name: _errors(model, seq_len) for name, model in counted.items()}).T
 
 
@@ -98,10 +98,10 @@ def _errors(model: Architecture, seq_len: int) -> dict[str, float]:
     }
 
 
-def _active(model: Architecture, counts: str) -> int | None:
+def _active(model: Architecture, counted: str) -> int | None:
     """Return the active parameters as one of the three ways counts them; none where nothing is published."""
     looked_up = 0 if model.tied else model.n_embedding
-    return {"all": model.n_active + looked_up, "output": model.n_active, "body": model.n_body_active}.get(counts)
+    return {"all": model.n_active + looked_up, "output": model.n_active, "body": model.n_body_active}.get(counted)
 
 
 def _agrees(computed: pd.Series, printed: pd.Series) -> list[bool | None]:
