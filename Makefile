@@ -31,8 +31,8 @@ test: .venv/.installed ## check style, types, units, chapters and the built site
 	$(PY) -m mypy
 	$(PY) -m pytest
 
-bench: .venv/.installed ## time fits and searches against the ways people make them today, in benchmarks/*.json
-	$(PY) benchmarks/run.py
+bench: .venv/.installed ## time fits and searches against the ways people make them today, in benchmarks/*.json (ALL=1: every start)
+	$(PY) benchmarks/run.py $(if $(ALL),--all)
 	$(PY) benchmarks/architectures.py
 
 lock: .venv/.installed ## resolve requirements.lock anew from pyproject.toml
