@@ -1,9 +1,9 @@
 """Time fits of the Chinchilla runs against the ways people make them today.
 
-``make bench`` prints a table and writes ``benchmarks/results.json``, in under two minutes; with ``--all``, every start of
-the published grid is run, and intervals are counted in 100 experiments instead of ten. All methods but the last minimise the
-same objective (the sum of Huber losses, delta 1e-3, of log errors, without the five runs of highest loss); what each
-of them reaches is computed by the same function. Times are of one processor.
+``make bench`` prints a table and writes ``benchmarks/results.json``, in under two minutes; with ``--all``, every
+start of the published grid is run, and intervals are counted in 100 experiments instead of ten. All methods but the last
+minimise the same objective (the sum of Huber losses, delta 1e-3, of log errors, without the five runs of highest
+loss); what each of them reaches is computed by the same function. Times are of one processor.
 """
 
 import json
@@ -124,8 +124,8 @@ def machine() -> dict[str, str]:
 def beside(runs: pd.DataFrame, experiments: int) -> list[dict[str, Any]]:
     """Return the lines of the package `simple-scaling-laws`: its fit with intervals, and what they hold.
 
-    How often an interval at ten times the compute holds the mean, and a new run, is counted in simulated isoFLOP experiments
-    (the design of that name in ``data/coverage``), for that package and for this one.
+    How often an interval at ten times the compute holds the mean, and a new run, is counted in simulated
+    experiments (the isoFLOP design of ``data/coverage``), for that package and for this one.
     """
     sys.path.insert(0, str(data.ROOT / "data" / "coverage"))
     from make_coverage import DESIGNS
@@ -210,7 +210,9 @@ def measure(runs: pd.DataFrame, every: bool) -> tuple[list[dict[str, Any]], list
 def main() -> None:
     """Print the tables and write the results."""
     parser = ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--all", action="store_true", help="every start and 100 experiments, which takes a quarter of an hour")
+    parser.add_argument(
+        "--all", action="store_true", help="every start and 100 experiments, which takes a quarter of an hour"
+    )
     every = parser.parse_args().all
     try:
         runs = data.load_runs("chinchilla")
@@ -228,7 +230,13 @@ def main() -> None:
         print(f"{line['method']:48s} {seconds:>9s}  {objective:>14s}  {line['note']}")
     print("\nHow often a 95 % interval at ten times the compute held the truth:")
     print(pd.DataFrame(coverage).to_string(index=False))
-    report = {"machine": machine(), "rows": len(runs) - OUTLIERS, "delta": DELTA, "results": lines, "coverage": coverage}
+    report = {
+        "machine": machine(),
+        "rows": len(runs) - OUTLIERS,
+        "delta": DELTA,
+        "results": lines,
+        "coverage": coverage,
+    }
     (HERE / "results.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 

@@ -7,6 +7,7 @@ import pytest
 from moelaws import data
 from moelaws.fitting import intervals as uncertainty
 from moelaws.fitting.estimation import LOG_SQUARES, fit, huber
+from moelaws.fitting.prediction import predict
 from moelaws.laws import LAWS
 from moelaws.laws.dense import BESIROGLU
 
@@ -80,11 +81,34 @@ def test_profile_follows_a_curved_valley():
         assert result.objective < below == pytest.approx(above, rel=1e-6)
 
 
+DESIGNS = 9
+
+
 def test_the_long_version_is_stored_for_all_of_its_designs():
     """Each design with both losses and both intervals; and where rows are independent, no interval is far off."""
     stored = data.load("coverage/coverage")
     cells = stored.groupby("design").apply(lambda rows: set(zip(rows.loss, rows.interval, strict=True)))
-    assert len(cells) == 7
+    assert len(cells) == DESIGNS
     assert all(len(kinds) == 4 for kinds in cells)
     independent = stored[stored.groups == stored.rows]
     assert independent.coverage.between(0.9, 0.995).all()
+
+
+def test_a_new_run_at_ten_times_the_compute_is_held_in_each_stored_design():
+    stored = data.load("coverage/predictions")
+    assert len(stored) == DESIGNS * 2 * 2
+    assert stored[stored.of == "run"].coverage.between(0.92, 0.98).all()
+
+
+def test_an_interval_of_a_new_run_holds_new_runs():
+    """Twenty-four runs, and one more at the same size: the interval of the mean would hold it in about a third."""
+    held = []
+    for seed in range(60):
+        rows = simulate(25, seed)
+        fitted = fit(LAW, rows.head(24), starts=1)
+        ends = predict(fitted, rows.tail(1), uncertainty.refits(fitted, draws=100, seed=seed)).iloc[0]
+        loss = rows.loss.iloc[-1]
+        held.append((ends.mean_low <= loss <= ends.mean_high, ends.run_low <= loss <= ends.run_high))
+    mean, run = np.mean(held, axis=0)
+    assert run == pytest.approx(0.95, abs=0.05)
+    assert mean < 0.7

@@ -1,7 +1,7 @@
 """Count how often a 95 % interval holds the true value, in experiments that are simulated.
 
-``python data/coverage/make_coverage.py`` writes ``coverage.csv`` and ``predictions.csv`` beside itself, in about ten
-minutes of one core; with names of designs, only their rows are computed again.
+``python data/coverage/make_coverage.py`` writes ``coverage.csv`` and ``predictions.csv`` beside itself, in about
+twenty-five minutes of one core; with names of designs, only their rows are computed again.
 """
 
 from argparse import ArgumentParser
@@ -184,14 +184,18 @@ def cells(designs: Sequence[str]) -> Iterator[pd.DataFrame]:
             tasks = (joblib.delayed(covered)(design, loss, seed) for seed in range(SEED, SEED + SIMULATIONS))
             shares = pd.DataFrame(joblib.Parallel()(tasks)).mean()
             shares.index = pd.MultiIndex.from_tuples(shares.index, names=["interval", "of"])
-            yield shares.rename("coverage").reset_index().assign(
-                design=name,
-                law=design.law,
-                rows=len(design.rows),
-                groups=design.rows.group.nunique(),
-                loss="squares" if loss.delta is None else "huber",
-                delta=loss.delta,
-                simulations=SIMULATIONS,
+            yield (
+                shares.rename("coverage")
+                .reset_index()
+                .assign(
+                    design=name,
+                    law=design.law,
+                    rows=len(design.rows),
+                    groups=design.rows.group.nunique(),
+                    loss="squares" if loss.delta is None else "huber",
+                    delta=loss.delta,
+                    simulations=SIMULATIONS,
+                )
             )
 
 

@@ -107,7 +107,7 @@ def _end(problem: Problem, best: Floats, place: int, side: int, error: float, li
             return float(bound)
         far = bound if beyond else far
         if excess(far) > 0:
-            return float(brentq(excess, near, far, xtol=1e-8 * error, rtol=1e-9))
+            return float(brentq(excess, near, far, xtol=1e-14 * error, rtol=1e-9))
         near, step = far, 2 * step
     return float(side * np.inf)
 
@@ -321,7 +321,9 @@ def left_out(fit: Fit, by: str | None = None) -> Floats:
     coefficients, _, failed = refit(problem, best, kept, count)
     if failed.any():
         rows = ", ".join(str(row + 1) for row in np.flatnonzero(failed[groups]))
-        raise InputError(f"Fits without these rows do not converge: {rows}; fewer parameters or more rows are expected.")
+        raise InputError(
+            f"Fits without these rows do not converge: {rows}; fewer parameters or more rows are expected."
+        )
     predicted = np.empty(len(fit.table))
     for group, free in enumerate(coefficients):
         out = np.flatnonzero(groups == group)
