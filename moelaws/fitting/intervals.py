@@ -107,7 +107,7 @@ def _end(problem: Problem, best: Floats, place: int, side: int, error: float, li
             return float(bound)
         far = bound if beyond else far
         if excess(far) > 0:
-            return float(brentq(excess, near, far, xtol=1e-8 * error, rtol=1e-9))
+            return float(brentq(excess, near, far, xtol=1e-14 * error, rtol=1e-9))
         near, step = far, 2 * step
     return float(side * np.inf)
 

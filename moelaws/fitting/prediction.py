@@ -31,9 +31,9 @@ def predict(fit: Fit, points: pd.DataFrame, refits: Refits | None = None, level:
     -------
     pandas.DataFrame
         In the order and with the index of `points`: `value`, the law's. With refits also `mean_low` and
-        `mean_high`, the interval of the law's value, about which runs scatter; and `run_low` and `run_high`, that of
-        one new run, whose scatter is that of the fitted rows (:func:`noise`). `distance`, as :func:`distance`
-        returns it.
+        `mean_high`, the interval of the law's value, about which runs scatter; and `run_low` and `run_high`, the
+        interval of one new run, whose scatter is that of the fitted rows (:func:`noise`). `distance`, as
+        :func:`distance` returns it.
 
     Raises
     ------

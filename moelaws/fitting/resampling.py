@@ -6,6 +6,7 @@ problem with an axis more, whose steps are a few operations on arrays.
 
 from collections.abc import Iterator
 from itertools import islice
+from typing import Any, TypeAlias
 
 import joblib
 import numpy as np
@@ -16,6 +17,9 @@ from moelaws.checks import Floats
 from moelaws.fitting.objective import Problem
 from moelaws.fitting.optimise import least_squares
 
+Counts: TypeAlias = NDArray[np.integer[Any]]
+Flags: TypeAlias = NDArray[np.bool_]
+
 STEPS = 100
 """After how many steps a fit that still moves is left to the solver of single fits."""
 
@@ -24,8 +28,8 @@ CHUNK = 25_000
 
 
 def refit(
-    problem: Problem, start: Floats, counts: Iterator[NDArray[np.integer]], draws: int, progress: bool = False
-) -> tuple[Floats, Floats, Floats]:
+    problem: Problem, start: Floats, counts: Iterator[Counts], draws: int, progress: bool = False
+) -> tuple[Floats, Flags, Flags]:
     """Minimise the objective once for each way to count the rows.
 
     What does not converge in the batch is fitted by itself, from the same start. Batches go through joblib.
@@ -61,7 +65,7 @@ def refit(
     return coefficients, alone, failed
 
 
-def _batch(problem: Problem, start: Floats, counts: NDArray[np.integer]) -> tuple[Floats, ...]:
+def _batch(problem: Problem, start: Floats, counts: Counts) -> tuple[Floats, Flags, Flags]:
     coefficients, converged = refine(problem, start, counts.astype(float))
     failed = np.zeros(len(counts), dtype=bool)
     for draw in np.flatnonzero(~converged):
@@ -76,7 +80,7 @@ def _batch(problem: Problem, start: Floats, counts: NDArray[np.integer]) -> tupl
 )  # a trial step may leave what a float holds, and is refused
 def refine(
     problem: Problem, start: Floats, weights: Floats, tolerance: float = 1e-14
-) -> tuple[Floats, NDArray[np.bool_]]:
+) -> tuple[Floats, Flags]:
     """Minimise the weighted objective for each row of weights, from one start.
 
     Steps are those of Levenberg and Marquardt, with Nielsen's damping. Rows beyond the bend of a Huber loss
