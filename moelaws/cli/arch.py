@@ -29,6 +29,7 @@ def arch_command(config: str, seq_len: int, causal: bool, as_json: bool) -> None
     includes attention scores, output layer and routers. Layers for multi-token prediction, and what
     reads images or sound, are not counted. Notes say what was assumed.
 
+    \b
     Example: moelaws arch data/examples/config.json --seq-len 8192
     """
     report = hf_config.read(config).report(seq_len, causal=causal)

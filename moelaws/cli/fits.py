@@ -53,6 +53,7 @@ def fit_command(
 
     Without --bootstrap, intervals are profiles of the objective, which take rows as independent.
 
+    \b
     Example: moelaws fit data/examples/runs.csv --law wang2024 --bootstrap 200 --out fitted
     """
     from moelaws import laws
@@ -115,6 +116,7 @@ def predict_command(folder: str, points: str, as_json: bool) -> None:
     Each prediction tells its distance outside the fitted rows: 0 inside, 0.5 half of the fitted log
     range beyond its end. Intervals need a fit with --bootstrap.
 
+    \b
     Example: moelaws fit data/examples/runs.csv --law wang2024 --bootstrap 200 --out known &&
     moelaws predict known data/examples/candidates.csv
     """
@@ -170,6 +172,7 @@ def compare_command(
 
     The choice is the law that best predicts the larger training runs from the smaller ones.
 
+    \b
     Example: moelaws compare data/examples/runs.csv --law dense --law wang2024 --holdout "n_active>3e8"
     """
     from moelaws import laws

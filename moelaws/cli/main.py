@@ -66,6 +66,7 @@ for command in (
 def claims_command(ids: tuple[str, ...], paper: str | None, as_json: bool) -> None:
     """Every printed number, what the book computes, and the verdict, from the stored notebooks.
 
+    \b
     Example: moelaws claims --paper yang2025 yang2025-C26 yang2025-C40
     """
     rows = claims.stored(paper)
@@ -94,6 +95,7 @@ def claims_command(ids: tuple[str, ...], paper: str | None, as_json: bool) -> No
 def data_command(name: str | None, path: str | None, as_json: bool) -> None:
     """The data sets, their licences and whether they are here; the columns of a table NAME; or a check of yours.
 
+    \b
     Example: moelaws data examples/runs --check data/examples/runs.csv
     """
     if name is None:
