@@ -26,6 +26,7 @@ from moelaws.paths import ROOT as ROOT
 RUNS = "public_runs/runs"
 """The schema of all tables of training runs."""
 
+
 @cache
 def sets() -> dict[str, dict[str, Any]]:
     """Return every data set's description by name.
@@ -46,7 +47,7 @@ def _package(path: Path) -> dict[str, Any]:
             files.within(path.parent, resource.get("path", ""), path)
             if isinstance(name := resource["schema"], str):
                 files.within(path.parent.parent, f"{path.parent.name}/{name}", path)
-                resource |= {"schema_path": name, "schema": files.document(path.parent / name)}
+                resource["schema"] = files.document(path.parent / name)
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: this is no data package ({error}).") from None
     return package
