@@ -205,6 +205,8 @@ def refits(fit: Fit, by: str | None = None, draws: int = 1000, seed: int = 0, pr
     counts = (np.bincount(chosen, minlength=count)[groups] for chosen in _chosen(count, draws, seed))
     best = fit.problem.free(fit.coefficients)
     coefficients, alone, failed = refit(fit.problem, best, counts, draws, progress)
+    if failed.all():
+        raise InputError(f"None of {draws} refits converged; fewer parameters or more rows are expected.")
     numbers = (tuple(np.flatnonzero(which).tolist()) for which in (alone, failed))
     return Refits(fit, coefficients[~failed], int(count), *numbers)
 

@@ -87,7 +87,8 @@ def noise(refits: Refits, count: int, seed: int = 0) -> Floats:
     errors = errors * np.sqrt(groups / max(groups - len(fit.free), 1))
     width = 0.9 * min(np.std(errors), stats.iqr(errors) / 1.34) * groups**-0.2
     rng = np.random.default_rng(seed)
-    return np.asarray(rng.permutation(np.resize(errors, count)) + width * rng.normal(size=count))
+    drawn = np.resize(rng.permutation(errors), count)
+    return np.asarray(rng.permutation(drawn) + width * rng.normal(size=count))
 
 
 def distance(fit: Fit, points: pd.DataFrame) -> Floats:
