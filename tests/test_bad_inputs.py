@@ -135,7 +135,7 @@ def test_starts_that_disagree_are_told():
     best = Dense().theta(BESIROGLU)
     sentences = list(diagnosis.of_optimum(problem, best, diagnosis.modes(problem, best), (), disagreement=0.02))
     assert len(sentences) == 1
-    assert sentences[0].startswith("Two optimisers end 0.02 apart in the objective")
+    assert sentences[0].startswith("Another search gets 0.02 lower in the objective")
 
 
 def test_unknown_law(tmp_path):

@@ -79,7 +79,7 @@ def test_known_parameters_come_back():
     assert result.mean_error() < 1e-10
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.floats(0.1, 50), st.floats(200, 5000), st.floats(20, 900), st.floats(0.01, 1))
 def test_any_parameters_come_back(overhead, bandwidth, rate, per_request):
     rows = synthetic()
@@ -151,31 +151,31 @@ def test_profile_agrees_with_linear_theory():
 
 
 def test_profile_covers_the_truth():
-    """Independent noise of 2 %: the 95 % profile holds the true value in about 95 of 100 experiments."""
+    """Independent noise of 2 %: the 95 % profile holds each true value in about 19 of 20 experiments."""
     rng = np.random.default_rng(7)
     rows, hits = synthetic(), np.zeros(4)
-    for _ in range(100):
+    for _ in range(30):
         noisy = rows.assign(throughput=rows.throughput * np.exp(0.02 * rng.normal(size=len(rows))))
         ends = uncertainty.profile(fit(LAW, noisy))
         hits += [low <= TRUE[name] <= high for name, (low, high) in ends.items()]
-    assert (hits >= 88).all(), hits
-    assert hits.sum() < 400
+    assert (hits >= 24).all(), hits
+    assert 107 <= hits.sum() < 120
 
 
 def test_bootstrap_over_loads_covers_where_the_profile_does_not():
     """Noise shared by the rows of a load: the profile is far too narrow, resampled loads are not."""
     loads = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
     hits = {"profile": 0, "bootstrap": 0}
-    for seed in range(60):
+    for seed in range(20):
         result = fit(LAW, synthetic(noise=0.04, seed=seed, loads=loads))
         for kind, ends in (
             ("profile", uncertainty.profile(result)),
-            ("bootstrap", uncertainty.refits(result, by="concurrency", draws=120, seed=seed).ranges()),
+            ("bootstrap", uncertainty.refits(result, by="concurrency", draws=100, seed=seed).ranges()),
         ):
             low, high = ends["overhead"]
             hits[kind] += low <= TRUE["overhead"] <= high
-    assert hits["profile"] <= 45
-    assert hits["bootstrap"] >= 48
+    assert hits["profile"] <= 15
+    assert hits["bootstrap"] >= 16
 
 
 def test_left_out_is_the_refit_without_the_row():

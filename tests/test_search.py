@@ -1,12 +1,18 @@
-"""The search finds the lowest of several optima."""
+"""The search finds the lowest of several optima, converges in narrow valleys, and says where it did not."""
+
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import optimize
 
-from moelaws.fitting.estimation import LOG_SQUARES, fit, huber
-from moelaws.fitting.optimise import polish, screen
+from moelaws import data
+from moelaws.fitting import optimise
+from moelaws.fitting.estimation import LOG_SQUARES, RELATIVE_SQUARES, fit, huber
+from moelaws.laws import LAWS
 from moelaws.laws.dense import BESIROGLU, Dense
+from moelaws.laws.routed import FloorProduct, PowerProduct
 
 
 def noisy(count, seed):
@@ -18,12 +24,64 @@ def noisy(count, seed):
     return rows.assign(loss=law.predict(law.theta(BESIROGLU), rows) * np.exp(rng.normal(0, 0.03, count)))
 
 
+def small_runs():
+    """The rows that the chapter on small runs fits."""
+    runs = data.load("small_moe_runs/runs")
+    expansion = runs.n_routed // runs.top_k
+    routers = runs.n_routed.where(runs.n_routed > 1, 0) * runs.n_layers * runs.d_model
+    runs = runs.assign(n_routed=expansion, n_dense=runs.n_active - routers, activation_ratio=1 / expansion)
+    return runs[(runs.top_k <= 2) & (runs.n_tokens >= 2**20)].reset_index(drop=True)
+
+
+def scipy_alone(law, rows, theta):
+    """Squares of log errors by SciPy from one start, on the law's coefficients, without the fitter."""
+    low, high = np.array([(parameter.low, parameter.high) for parameter in law.parameters], dtype=float).T
+    observed = np.log(law.observed(rows))
+    found = optimize.least_squares(
+        lambda x: np.log(law.predict(x, rows)) - observed,
+        theta,
+        lambda x: law.gradient(x, rows) / law.predict(x, rows)[:, None],
+        (low, high),
+        x_scale="jac",
+        ftol=1e-15,
+        xtol=1e-15,
+        gtol=1e-15,
+        max_nfev=3000,
+    )
+    assert found.status > 0
+    return found.cost
+
+
+def test_a_narrow_valley_is_followed_to_its_end():
+    """Eq. 4 of Yun et al. on 121 small runs: its ten coefficients trade off over many powers of ten."""
+    law, rows = LAWS["yun2024"], small_runs().head(121)
+    start = law.theta(
+        {
+            "A": 17,
+            "B": 0.1,
+            "C": 7,
+            "F": 0.1,
+            "alpha": 0.3,
+            "beta": 1,
+            "gamma": 0.3,
+            "d": 0.04,
+            "E_start": 9,
+            "E_max": 100,
+        }
+    )
+    expected = scipy_alone(law, rows, start)
+    result = fit(law, rows)
+    assert expected == pytest.approx(3.298245e-3, rel=1e-6)
+    assert result.converged
+    assert result.objective <= expected * (1 + 1e-8)
+
+
 @pytest.mark.parametrize(("seed", "loss"), [(15, LOG_SQUARES), (17, LOG_SQUARES), (51, LOG_SQUARES), (4, huber(1e-3))])
 def test_the_lowest_of_several_valleys_is_found(seed, loss):
-    """Without a floor, twenty runs have several optima, the lowest not below the best start of the screen."""
+    """Without a floor, twenty runs have several optima, the lowest not below the best start of the grid."""
     result = fit(Dense(), noisy(20, seed), loss, hold={"E": 0})
-    starts, _ = screen(result.problem)
-    reached = [result.problem.objective(polish(result.problem, start)) for start in starts[::40]]
+    starts, _ = optimise.initial_grid(result.problem)
+    reached = [result.problem.objective(optimise.least_squares(result.problem, start).free) for start in starts[::40]]
     assert result.objective <= min(reached) * (1 + 1e-9)
     assert result.starts.polished[0] > result.objective * 1.01
     assert result.status == "converged"
@@ -31,7 +89,127 @@ def test_the_lowest_of_several_valleys_is_found(seed, loss):
 
 def test_valleys_come_first():
     result = fit(Dense(), noisy(20, 15), hold={"E": 0})
-    _, objectives = screen(result.problem)
+    _, objectives = optimise.initial_grid(result.problem)
     drops = np.flatnonzero(np.diff(objectives) < 0)
     assert len(drops) == 1
     assert objectives[drops[0] + 1 :].min() >= objectives[0]
+
+
+def test_an_exhausted_search_says_so(monkeypatch):
+    monkeypatch.setattr(optimise, "EVALUATIONS", 3)
+    result = fit(Dense(), noisy(40, 1), starts=1)
+    assert not result.converged
+    assert result.status.startswith("not converged")
+    assert any("did not converge" in sentence for sentence in result.warnings)
+
+
+def test_the_kernel_says_where_it_gives_up_and_is_then_replaced(monkeypatch):
+    problem = fit(Dense(), noisy(40, 1)).problem
+    start = Dense().theta({"E": 1.0, "A": 100.0, "B": 100.0, "alpha": 0.2, "beta": 0.2})
+    whole = optimise.levenberg_marquardt(problem, start, 1e-15)
+    monkeypatch.setattr(optimise, "STEPS", 2)
+    cut = optimise.levenberg_marquardt(problem, start, 1e-15)
+    assert whole.converged
+    assert not cut.converged
+    found = optimise.minimise(problem, start)
+    assert found.converged
+    assert problem.objective(found.free) == pytest.approx(problem.objective(whole.free), rel=1e-10)
+
+
+@pytest.mark.parametrize("name", ["dense", "clark2022", "floor_rational", "abnar2025", "yun2024", "ludziejewski2025"])
+def test_derivatives_by_contributions(name):
+    """The straightened coordinates go there and back, and their derivative is the central difference."""
+    law, rows = LAWS[name], small_runs()
+    problem = fit(law, rows, starts=1).problem
+    space = optimise.Contributions(problem)
+    free = optimise.random_starts(problem, 1, seed=3)[0][0]
+    low, high = problem.bounds()
+    free = np.clip(free + 0.1 * (free == 0), low + 1e-3, high - 1e-3)
+    x = space.of(free)
+    assert np.allclose(space.free(x), free, rtol=1e-12)
+    for place in range(len(x)):
+        step = np.zeros_like(x)
+        step[place] = 1e-6 * max(abs(x[place]), 0.1)
+        expected = (space.errors(x + step) - space.errors(x - step)) / (2 * step[place])
+        assert np.allclose(space.jacobian(x)[:, place], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_linear_problem_is_solved_as_numpy_solves_it():
+    rows = noisy(30, 2).assign(n_routed=np.tile([1, 2, 8], 10))
+    result = fit(PowerProduct(), rows)
+    matrix = np.column_stack([np.log(rows.n_active), np.log(rows.n_routed), np.ones(30)])
+    expected = np.linalg.lstsq(matrix, np.log(rows.loss), rcond=None)[0]
+    assert list(result.values.values()) == pytest.approx(expected, rel=1e-8)
+
+
+def test_tied_and_held_coefficients_are_minimised_alike():
+    """Equal exponents by a tie, or by a search over one exponent that both are held at."""
+    rows = noisy(40, 3)
+    tied = fit(Dense(), rows, tie={"beta": "alpha"})
+    assert tied.values["alpha"] == tied.values["beta"]
+
+    def held(x):
+        return fit(Dense(), rows, hold={"alpha": x, "beta": x}, starts=1).objective
+
+    expected = optimize.minimize_scalar(held, bounds=(0.1, 0.9), options={"xatol": 1e-6})
+    assert tied.objective == pytest.approx(expected.fun, rel=1e-8)
+
+
+def test_a_better_optimum_elsewhere_is_seen():
+    """A fit that stopped in a higher valley, as if it had had one start only."""
+    rows = noisy(20, 15)
+    right = fit(Dense(), rows, hold={"E": 0})
+    start = right.starts[list(right.free)].to_numpy(float)[0]
+    end = optimise.least_squares(right.problem, start)
+    assert end.converged
+    assert right.problem.objective(end.free) > 1.01 * right.objective
+    wrong = replace(right, coefficients=right.problem.theta(end.free))
+    assert wrong.disagreement == pytest.approx(1 - right.objective / wrong.objective, rel=1e-6)
+    assert wrong.status == "starts disagree"
+    assert any("a better optimum than the one kept exists" in sentence for sentence in wrong.warnings)
+    assert right.disagreement < 1e-8
+
+
+BADLY_POSED = {
+    "one size": ("dense", noisy(30, 5).assign(n_active=1e9), LOG_SQUARES, {}),
+    "as many rows as parameters": ("dense", noisy(5, 6), LOG_SQUARES, {}),
+    "no experts": ("floor_sum", noisy(30, 7).assign(n_routed=1), LOG_SQUARES, {}),
+    "constant loss": (
+        "floor_product",
+        noisy(30, 8).assign(n_routed=np.tile([1, 8, 64], 10), loss=2.5),
+        LOG_SQUARES,
+        {},
+    ),
+    "rising": ("dense", noisy(30, 9).assign(loss=lambda t: 2 + 1e-9 * t.n_tokens**0.5), huber(1e-3), {}),
+    "two rates": ("power_product", noisy(20, 10).assign(n_routed=lambda t: t.n_active), RELATIVE_SQUARES, {}),
+    "small runs": ("abnar2025", small_runs(), LOG_SQUARES, {}),
+    "eleven parameters": ("ludziejewski2025", small_runs().iloc[::4], LOG_SQUARES, {}),
+    "bounds of experts": ("yun2024", small_runs().iloc[::9], LOG_SQUARES, {}),
+    "well posed": ("dense", noisy(60, 11), huber(1e-3), {}),
+}
+
+
+@pytest.mark.parametrize("case", BADLY_POSED)
+def test_statuses_do_not_hang_on_the_last_digits(case):
+    """The tenth digit of the data changes no status."""
+    name, rows, loss, hold = BADLY_POSED[case]
+    law, rng = LAWS[name], np.random.default_rng(12)
+    statuses = set()
+    for size in (0, 1e-10, 1e-10):
+        moved = rows.assign(loss=rows.loss * (1 + size * rng.normal(size=len(rows))))
+        statuses.add(fit(law, moved, loss, hold, starts=2).status)
+    assert len(statuses) == 1, statuses
+
+
+def test_nothing_is_hidden_by_another_thing():
+    """A fit that has not converged, of a law that the rows do not identify, says both."""
+    rows = noisy(30, 5).assign(n_active=1e9)
+    result = replace(fit(FloorProduct(), rows.assign(n_routed=np.tile([1, 8, 64], 10))), converged=False)
+    assert result.status == "not converged; not identified"
+
+
+def test_the_order_of_rows_changes_nothing():
+    rows = small_runs()
+    mixed = rows.sample(frac=1, random_state=1)
+    first, second = (fit(LAWS["abnar2025"], table, starts=2) for table in (rows, mixed))
+    assert np.array_equal(first.coefficients, second.coefficients)

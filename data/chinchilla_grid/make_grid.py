@@ -1,4 +1,4 @@
-"""Polish the law of Hoffmann et al. from every start of the published grid, to tight tolerance.
+"""Fit the law of Hoffmann et al. from every start of the published grid, to tight tolerance.
 
 ``python data/chinchilla_grid/make_grid.py`` takes up to three minutes and writes ``grid.csv`` beside itself.
 """
@@ -11,7 +11,7 @@ import pandas as pd
 
 from moelaws import data
 from moelaws.fitting.estimation import fit, huber
-from moelaws.fitting.optimise import polish
+from moelaws.fitting.optimise import least_squares
 from moelaws.laws import LAWS
 
 # Besiroglu et al. (2024), after Hoffmann et al. (2022): e, a and b are logarithms of E, A and B.
@@ -33,7 +33,7 @@ def main() -> None:
     for start in product(*GRID.values()):
         alpha, beta, *logs = start
         first = np.array([*np.exp(logs), alpha, beta])
-        last = polish(problem, first)
+        last = least_squares(problem, first).free
         rows.append((*start, problem.objective(first), problem.objective(last), *last))
     names = [f"start_{name}" for name in GRID]
     ends = ["E", "A", "B", "alpha", "beta"]

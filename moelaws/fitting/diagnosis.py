@@ -95,7 +95,7 @@ def of_rows(problem: Problem) -> Iterator[str]:
 
 
 def of_optimum(
-    problem: Problem, best: Floats, shown: Modes, at_bound: Sequence[str], disagreement: float
+    problem: Problem, best: Floats, shown: Modes, at_bound: Sequence[str], disagreement: float, converged: bool = True
 ) -> Iterator[str]:
     """Yield objections to an optimum.
 
@@ -111,8 +111,12 @@ def of_optimum(
         Parameters at one of their bounds.
     disagreement : float
         How much lower, relative to the objective, another search gets.
+    converged : bool
+        Whether the search converged.
     """
     law = problem.law
+    if not converged:
+        yield "The search did not converge: it gave up while the objective still fell, so that no value is final."
     for name in at_bound:
         yield f"Parameter '{name}' stands at its bound, so that the rows do not limit it on that side."
     for direction in shown.flat:

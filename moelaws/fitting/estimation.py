@@ -117,7 +117,7 @@ class Fit:
         best = self.problem.free(self.coefficients)
         return (
             *diagnosis.of_rows(self.problem),
-            *diagnosis.of_optimum(self.problem, best, self._modes, self.at_bound, self.disagreement),
+            *diagnosis.of_optimum(self.problem, best, self._modes, self.at_bound, self.disagreement, self.converged),
         )
 
     @property

@@ -18,8 +18,8 @@ from moelaws.checks import Floats
 from moelaws.fitting.objective import Problem
 from moelaws.laws.base import Parameter
 
-EVALUATIONS = 1000
-"""Evaluations after which one run of SciPy's least squares gives up; the hardest laws here take a tenth of it."""
+EVALUATIONS = 500
+"""Evaluations after which one run of SciPy's least squares gives up; well posed, the hardest laws take a fifth."""
 
 RUNS = 10
 """Runs, each from the end of the one before, after which a gain that goes on is called no convergence."""
@@ -30,7 +30,7 @@ STEPS = 300
 ROUGH = 1e-6
 """Tolerance of a first look from a start, which has to tell valleys apart."""
 
-ROUGH_EVALUATIONS = 500
+ROUGH_EVALUATIONS = 400
 """Evaluations of such a look."""
 
 GAIN = 1e-10
@@ -137,6 +137,7 @@ def _root_mean_square(terms: Floats) -> Floats:
     return np.asarray(np.sqrt(np.maximum(np.mean(terms**2, axis=0), 1e-300)))
 
 
+@np.errstate(all="ignore")  # a trial step may leave what a float holds, and is then refused
 def least_squares(
     problem: Problem, start: Floats, tolerance: float = 1e-15, coordinates: type[Coefficients] = Contributions
 ) -> Optimum:
@@ -176,7 +177,6 @@ def least_squares(
     return Optimum(_onto_bounds(problem, free, objective), converged)
 
 
-@np.errstate(all="ignore")  # a trial step may leave what a float holds, and is then refused
 def _run(space: Coefficients, start: Floats, tolerance: float) -> Optimum:
     """Run SciPy's least squares once."""
     low, high = space.bounds()
@@ -203,7 +203,7 @@ def _run(space: Coefficients, start: Floats, tolerance: float) -> Optimum:
 
 def _onto_bounds(problem: Problem, free: Floats, objective: float) -> Floats:
     """Put onto its bound what lies all but there, where a trust region never gets, or could as well lie there."""
-    slack = 1e-12 * problem.unit(free)
+    slack = max(1e-12 * objective, 1e-17 * len(problem.observed))  # errors of 1e-8 count as none
     for bounds in problem.bounds():
         matters = np.any(problem.jacobian(free) != 0, axis=0)
         for place in np.flatnonzero(matters & np.isfinite(bounds) & (free != bounds)):
@@ -377,6 +377,7 @@ def _shapes(problem: Problem) -> list[Parameter]:
     return [parameters[places[0]] for places in problem.slots if places[0] >= k]
 
 
+@np.errstate(all="ignore")  # a shape may leave what a float holds, and then comes last
 def _with_linear(problem: Problem, shapes: Floats) -> tuple[Floats, Floats]:
     """Return free coefficients and objectives for free shapes, each with its best linear coefficients."""
     law, k = problem.law, len(problem.law.linear)
@@ -392,7 +393,7 @@ def _with_linear(problem: Problem, shapes: Floats) -> tuple[Floats, Floats]:
     thetas[:, linear] = _solve_all(terms[..., linear] * weight[..., None], rest, positive)
     predicted = law.respond(np.einsum("grk,gk->gr", terms, thetas[:, :k]), thetas[:, k:])
     objectives = problem.loss.cost(problem.loss.errors(predicted, problem.observed)).sum(axis=1)
-    return np.stack([problem.free(theta) for theta in thetas]), objectives
+    return np.stack([problem.free(theta) for theta in thetas]), np.nan_to_num(objectives, nan=np.inf, posinf=np.inf)
 
 
 def _solve_all(matrices: Floats, targets: Floats, positive: np.ndarray) -> Floats:

@@ -127,6 +127,7 @@ def _manifest(fit: Fit, refits: Refits | None) -> dict[str, Any]:
         "tied": {names[place]: names[places[0]] for places in slots for place in places[1:]},
         "n_rows": len(fit.table),
         "groups": refits.groups if refits else None,
+        "converged": fit.converged,
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in ("moelaws", "numpy", "pandas", "scipy")},
     }
@@ -139,7 +140,13 @@ def _restored(manifest: dict[str, Any], table: pd.DataFrame, starts: pd.DataFram
     hold = {name: coefficients[name] for name in manifest["held"]}
     law = find(manifest["law"])
     table, problem = pose(law, table, Loss(**manifest["loss"]), hold, manifest["tied"])
-    return Fit(problem, table, np.array([coefficients[parameter.name] for parameter in law.parameters]), starts)
+    return Fit(
+        problem,
+        table,
+        np.array([coefficients[parameter.name] for parameter in law.parameters]),
+        starts,
+        manifest.get("converged", True),
+    )
 
 
 def _read(path: Path) -> pd.DataFrame:
