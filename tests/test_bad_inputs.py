@@ -139,7 +139,7 @@ def test_starts_that_disagree_are_told():
 
 
 def test_unknown_law(tmp_path):
-    sentence = "There is no law 'chinchila'; the laws are dense, "
+    sentence = "There is no law 'chinchila'; the laws are abnar2025, "
     with pytest.raises(InputError, match=sentence):
         laws.find("chinchila")
     result = command(tmp_path, runs(), "--law", "chinchila")

@@ -301,6 +301,15 @@ def test_a_saturated_column_is_declared_once():
             lambda: Terms("own", {"A": lambda x, p: x**p}, [Parameter("p", "exponent", "1")]),
             "Parameter 'p' is a shape without values in 'screen' to start from",
         ),
+        (
+            lambda: PowerSum("own", {"A": {"n_routed": "-p"}}, saturation=Saturation("n_routed", "low", "high")),
+            "Parameter 'low' is a shape without values in 'screen'",
+        ),
+        (
+            lambda: PowerSum("own", {"A": {"x": "-alpha"}}, (*OWN[-1].shape, Parameter("alhpa", "", "1"))),
+            "Parameter 'alhpa' occurs in no term of the law",
+        ),
+        (lambda: Terms("own", {"A": lambda x: x}, exponent="p"), "Parameter exponent is 'p'; the name of a declared"),
     ],
 )
 def test_a_law_that_cannot_be_is_refused(call, sentence):

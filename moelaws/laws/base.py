@@ -8,7 +8,7 @@ says no more than its terms: derivatives are derived.
 import inspect
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -218,9 +218,12 @@ class Terms(Law):
     ) -> None:
         self.name, self.response, self.formula, self.reference = name, response, formula, reference
         self.functions = [(term, tuple(inspect.signature(term).parameters)) for term in terms.values()]
-        self.linear, self.shape = declared(terms, parameters)
+        used = {argument for _, names in self.functions for argument in names} | {exponent}
+        self.linear, self.shape = declared(terms, parameters, used)
         known = {parameter.name for parameter in self.parameters}
         self.columns = tuple(dict.fromkeys(n for _, names in self.functions for n in names if n not in known))
+        if exponent and exponent not in known:
+            raise InputError(f"Parameter exponent is '{exponent}'; the name of a declared parameter is expected.")
         if exponent:
             self.link, self.exponent = "power", exponent
 
@@ -236,14 +239,19 @@ class Terms(Law):
 
 
 def declared(
-    linear: Iterable[str], parameters: Iterable[Parameter]
+    linear: Iterable[str], parameters: Iterable[Parameter], used: Container[str]
 ) -> tuple[tuple[Parameter, ...], tuple[Parameter, ...]]:
-    """Return a law's linear coefficients, in the order of their names, and its shape parameters, as declared."""
+    """Return a law's linear coefficients, in the order of their names, and its shape parameters, in that given.
+
+    Refused are parameters that no term uses, and shapes without a start.
+    """
     known = {parameter.name: parameter for parameter in parameters}
     names = list(linear)
-    for parameter in known.values():
-        if parameter.name not in names and not parameter.screen:
-            raise InputError(f"Parameter '{parameter.name}' is a shape without values in 'screen' to start from.")
+    for name, parameter in known.items():
+        if name not in names and name not in used:
+            raise InputError(f"Parameter '{name}' occurs in no term of the law.")
+        if name not in names and not parameter.screen:
+            raise InputError(f"Parameter '{name}' is a shape without values in 'screen' to start from.")
     coefficients = tuple(
         known.get(name, Parameter(name, "coefficient", "unit of the response", low=0)) for name in names
     )

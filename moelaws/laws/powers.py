@@ -4,8 +4,10 @@ In both, a term is made of logarithms of columns and of their products, and one 
 (:mod:`moelaws.laws.saturation`). That is all it takes for the derivatives and for the formula.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -39,22 +41,39 @@ def exponent(
 
 
 class _OfLogarithms(Law):
-    """What both kinds share: logarithms of columns, and how they change with the ends of a saturation."""
+    """What both kinds share: the declaration, logarithms of columns, and how they change with a saturation."""
 
-    saturation: Saturation | None
-    bases: Mapping[str, float]
-
-    def _declare(
+    def __init__(
         self,
         name: str,
-        keys: Iterable[Key],
-        columns: Sequence[str],
-        saturation: Saturation | None,
-        response: str,
-        reference: str,
+        terms: Mapping[str, Any],
+        parameters: Sequence[Parameter] = (),
+        saturation: Saturation | None = None,
+        *,
+        bases: Mapping[str, float] | None = None,
+        columns: Sequence[str] = (),
+        reference: str = "",
+        response: str = "loss",
     ) -> None:
         self.name, self.response, self.reference, self.saturation = name, response, reference, saturation
-        self.columns = tuple(dict.fromkeys((*columns, *(column for key in keys for column in _tuple(key)))))
+        self.bases = dict(bases or {})
+        keys = (column for term in terms.values() for key in term for column in _tuple(key))
+        self.columns = tuple(dict.fromkeys((*columns, *keys)))
+        ends = (saturation.start, saturation.end) if saturation else ()
+        defaults = {p.name: p for p in (*self._defaults(terms), *(Parameter(end, "end", "1") for end in ends))}
+        given = {parameter.name for parameter in parameters}
+        others = (parameter for name, parameter in defaults.items() if name not in given)
+        self.linear, self.shape = declared(terms, (*parameters, *others), defaults)
+        formula = self._prepare(terms)
+        self.formula = f"{formula}, {saturation.formula}" if saturation else formula
+
+    @abstractmethod
+    def _defaults(self, terms: Mapping[str, Any]) -> Iterable[Parameter]:
+        """Return parameters for what the terms name."""
+
+    @abstractmethod
+    def _prepare(self, terms: Mapping[str, Any]) -> str:
+        """Keep the terms as they are computed with, and return the formula."""
 
     def _logs(self, shape: Floats, table: Columns) -> dict[str, Floats]:
         logs = {}
@@ -91,9 +110,6 @@ class _OfLogarithms(Law):
     def _shown(self, column: str) -> str:
         return f"{column}_hat" if self.saturation and column == self.saturation.column else column
 
-    def _formula(self, law: str) -> str:
-        return f"{law}, {self.saturation.formula}" if self.saturation else law
-
 
 class PowerSum(_OfLogarithms):
     r"""A sum of products of powers of columns, each with a coefficient.
@@ -106,7 +122,7 @@ class PowerSum(_OfLogarithms):
         For each coefficient, the exponent of each column: the name of a parameter, with a minus sign or without.
         The exponent of a tuple of columns is that of the first times the logarithms of the others,
         :math:`N^{d \ln E}`. A term without columns is a constant.
-    parameters : iterable of Parameter
+    parameters : sequence of Parameter
         Those with a meaning, bounds or starts of their own. Other coefficients are not negative, and other exponents
         lie between zero and three.
     saturation : Saturation, optional
@@ -128,33 +144,19 @@ class PowerSum(_OfLogarithms):
     [1.974]
     """
 
-    def __init__(
-        self,
-        name: str,
-        terms: Mapping[str, Term],
-        parameters: Iterable[Parameter] = (),
-        saturation: Saturation | None = None,
-        *,
-        columns: Sequence[str] = (),
-        reference: str = "",
-        response: str = "loss",
-    ) -> None:
-        self.bases = {}
-        self._declare(name, (key for term in terms.values() for key in term), columns, saturation, response, reference)
-        parameters = tuple(parameters)
-        known = {parameter.name for parameter in parameters}
-        powers = dict.fromkeys(power.lstrip("-") for term in terms.values() for power in term.values())
-        others = [exponent(power, "exponent") for power in powers if power not in known]
-        self.linear, self.shape = declared(terms, (*parameters, *others))
+    def _defaults(self, terms: Mapping[str, Term]) -> Iterable[Parameter]:
+        yield from (coefficient(name, "coefficient", "unit of the response") for name in terms)
+        yield from (exponent(power.lstrip("-"), "exponent") for term in terms.values() for power in term.values())
+
+    def _prepare(self, terms: Mapping[str, Term]) -> str:
         self.powers = [
             [(key, -1.0 if power[0] == "-" else 1.0, self._place(power.lstrip("-"))) for key, power in term.items()]
             for term in terms.values()
         ]
-        shown = [
+        return " + ".join(
             " * ".join([name, *(self._power_shown(key, power) for key, power in term.items())])
             for name, term in terms.items()
-        ]
-        self.formula = self._formula(" + ".join(shown))
+        )
 
     def terms(self, shape: Floats, table: Columns) -> Floats:
         """Return the terms."""
@@ -222,29 +224,14 @@ class PowerProduct(_OfLogarithms):
 
     link = "log"
 
-    def __init__(
-        self,
-        name: str,
-        terms: Mapping[str, tuple[str, ...]],
-        parameters: Iterable[Parameter] = (),
-        saturation: Saturation | None = None,
-        *,
-        bases: Mapping[str, float] | None = None,
-        columns: Sequence[str] = (),
-        reference: str = "",
-        response: str = "loss",
-    ) -> None:
-        self.bases = dict(bases or {})
-        self._declare(name, terms.values(), columns, saturation, response, reference)
-        parameters = tuple(parameters)
-        known = {parameter.name for parameter in parameters}
-        others = [Parameter(name, "coefficient", "1") for name in terms if name not in known]
-        self.linear, self.shape = declared(terms, (*parameters, *others))
-        self.keys = list(terms.values())
-        base = self.bases.get(response, np.e)
+    def _defaults(self, terms: Mapping[str, tuple[str, ...]]) -> Iterable[Parameter]:
+        return (Parameter(name, "coefficient", "1") for name in terms)
+
+    def _prepare(self, terms: Mapping[str, tuple[str, ...]]) -> str:
+        self.keys, base = list(terms.values()), self.bases.get(self.response, np.e)
         self.factor = float(np.log(base))
         shown = " + ".join("*".join([name, *map(self._log_shown, key)]) for name, key in terms.items())
-        self.formula = self._formula(f"exp({shown})" if base == np.e else f"{base:g}**({shown})")
+        return f"exp({shown})" if base == np.e else f"{base:g}**({shown})"
 
     def terms(self, shape: Floats, table: Columns) -> Floats:
         """Return the terms of the natural logarithm."""
