@@ -94,14 +94,11 @@ def test_a_coefficient_that_a_draw_pushes_to_its_bound_stays_there():
 
 
 def test_errors_of_new_runs_have_the_variance_of_the_noise():
-    """Two parameters and twelve groups of two rows, which share their error: a sixth of its square is lost in the fit."""
-    squares = []
+    """Twelve groups of two rows share their errors: two parameters draw a sixth out of the squares."""
+    squares, rows = [], simulated("power_product", {"a": -0.08, "b": -0.03, "d": 2.4}, ROUTED, 0.0, 24)
+    rows = rows.assign(n_active=rows.n_active.groupby(rows.run).transform("first"))
     for seed in range(40):
-        rows, rng = (
-            simulated("power_product", {"a": -0.08, "b": -0.03, "d": 2.4}, ROUTED, 0.0, 24),
-            np.random.default_rng(seed),
-        )
-        rows = rows.assign(n_active=rows.n_active.groupby(rows.run).transform("first"))
+        rng = np.random.default_rng(seed)
         shared = 0.03 * rng.normal(size=12)[rows.run]
         fitted = fit(LAWS["power_product"], rows.assign(loss=rows.loss.iloc[0] * np.exp(shared)), hold={"b": 0.0})
         refits = uncertainty.Refits(fitted, np.tile(fitted.problem.free(fitted.coefficients), (2, 1)), 12, "run")
