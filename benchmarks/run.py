@@ -1,7 +1,7 @@
 """Time fits of the Chinchilla runs against the ways people make them today.
 
-``make bench`` prints a table and writes ``benchmarks/results.json``, in under two minutes; with ``--all``, every start
-of the published grid is run, and intervals are counted in 100 experiments instead of ten. All but the last method
+``make bench`` prints a table and writes ``benchmarks/results.json``, in under two minutes; with ``--all``, every
+start of the published grid is run, and intervals are counted in 100 experiments instead of ten. All but the last
 minimise the same objective (the sum of Huber losses, delta 1e-3, of log errors, without the five runs of highest
 loss); what each of them reaches is computed by the same function. Times are of one processor.
 """

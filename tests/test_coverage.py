@@ -47,7 +47,7 @@ def resampled(fitted, seed):
 
 def test_profile_of_squares_in_a_small_sample():
     """With three degrees of freedom, the normal distribution instead of F would hold 86 %."""
-    assert coverage(profiled, 100, count=6) == pytest.approx(0.95, abs=0.03)
+    assert coverage(profiled, 80, count=6) == pytest.approx(0.95, abs=0.03)
 
 
 def test_profile_of_a_huber_loss():
@@ -63,8 +63,8 @@ def test_bootstrap_of_few_groups():
 
 def test_bootstrap_where_rows_share_their_errors():
     """Five rows of a group say no more than one: the profile does not know, whole groups do."""
-    assert coverage(resampled, 50, count=16, per_group=5)[0] > 0.9
-    assert coverage(profiled, 50, count=16, per_group=5) < 0.8
+    assert coverage(resampled, 30, count=16, per_group=5)[0] > 0.9
+    assert coverage(profiled, 30, count=16, per_group=5) < 0.8
 
 
 def test_profile_follows_a_curved_valley():
@@ -95,15 +95,18 @@ def test_the_long_version_is_stored_for_all_of_its_designs():
 
 
 def test_a_new_run_at_ten_times_the_compute_is_held_in_each_stored_design():
+    """In 92 % to 98 % of the experiments; of eleven designs that share errors in a little more."""
     stored = data.load("coverage/predictions")
     assert len(stored) == DESIGNS * 2 * 2
-    assert stored[stored.of == "run"].coverage.between(0.92, 0.98).all()
+    run = stored[stored.of == "run"]
+    assert run.coverage.between(0.92, 0.99).all()
+    assert set(run[run.coverage > 0.98].design) <= {"leverage"}
 
 
 def test_an_interval_of_a_new_run_holds_new_runs():
     """Twenty-four runs, and one more at the same size: the interval of the mean would hold it in about a third."""
     held = []
-    for seed in range(60):
+    for seed in range(40):
         rows = simulate(25, seed)
         fitted = fit(LAW, rows.head(24), starts=1)
         ends = predict(fitted, rows.tail(1), uncertainty.refits(fitted, draws=100, seed=seed)).iloc[0]
