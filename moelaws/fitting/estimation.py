@@ -1,7 +1,8 @@
 """Fit a law to a table, and say how far the result can be trusted.
 
-A fit starts from a grid of all combinations of shape parameters. SciPy's least squares looks from the best start in
-each valley, and from random ones, and converges where that got lowest. Another search may then find nothing lower.
+A fit starts from a grid of all combinations of shape parameters, and from random ones. SciPy's least squares converges
+from where looks at all of them got lowest, until two of the starts lead to the same optimum. Another search may then
+find nothing lower.
 What is minimised is described in :mod:`moelaws.fitting.objective`, how in :mod:`moelaws.fitting.optimise`, and what
 there is to object to in :mod:`moelaws.fitting.diagnosis` and :mod:`moelaws.fitting.rows`.
 """
@@ -24,7 +25,7 @@ from moelaws.fitting.objective import RELATIVE_SQUARES as RELATIVE_SQUARES
 from moelaws.fitting.objective import Loss as Loss
 from moelaws.fitting.objective import Problem as Problem
 from moelaws.fitting.objective import huber as huber
-from moelaws.fitting.optimise import first_looks, least_squares, minimise, second_opinion
+from moelaws.fitting.optimise import AGREEMENT, minimise, reached, search, second_opinion
 from moelaws.fitting.rows import objections, refuse
 from moelaws.laws import find
 from moelaws.laws.base import Law
@@ -49,7 +50,7 @@ class Fit:
     coefficients : numpy.ndarray
         One for each parameter, as they stand in the law.
     starts : pandas.DataFrame
-        The starts: objective there and where a first look from it ended, and coefficients; of a
+        The starts: objective there and where the search from it ended, and coefficients; of a
         large table, on a sample of its rows.
     converged : bool
         Whether the search that ended lowest stopped because nothing was left to gain.
@@ -118,13 +119,21 @@ class Fit:
             best = minimise(problem, best).free
         return max(problem.objective(best) - second_opinion(problem, best), 0.0) / problem.unit(best)
 
+    @property
+    def alone(self) -> bool:
+        """Whether only one of several starts led to the optimum, so that another may be lower."""
+        lows = self.starts["polished"].to_numpy(dtype=float)
+        return len(lows) > 1 and reached(self.problem, lows) == 1
+
     @cached_property
     def warnings(self) -> tuple[str, ...]:
         """What there is to object to, one sentence each; empty if nothing is."""
         best = self.problem.free(self.coefficients)
+        search = diagnosis.of_search(self.converged, self.disagreement, len(self.starts) if self.alone else 0)
         return (
             *objections(self.problem, self.table, best),
-            *diagnosis.of_optimum(self.problem, best, self._modes, self.at_bound, self.disagreement, self.converged),
+            *search,
+            *diagnosis.of_optimum(self.problem, best, self._modes, self.at_bound),
         )
 
     @property
@@ -135,7 +144,7 @@ class Fit:
         can hang on the last digit of the data. Names and bounds are then said only where it is solved for.
         """
         said = [] if self.converged else ["not converged"]
-        if self.disagreement > diagnosis.AGREEMENT:
+        if self.disagreement > AGREEMENT or self.alone:
             said.append("starts disagree")
         named = self.problem.is_linear or not self.not_identified
         if self.not_identified:
@@ -238,8 +247,8 @@ def fit(
     tie : dict, optional
         Parameters that equal another one, by name: ``{"beta": "alpha"}``.
     starts : int
-        How many of the grid's starts are tried, first the best of each valley; where there are more than two shape
-        parameters, others join (:func:`moelaws.fitting.optimise.first_looks`), unless it is one.
+        How many of the grid's starts are tried, first the best of each valley; random ones join
+        (:func:`moelaws.fitting.optimise.search`), unless it is one.
 
     Returns
     -------
@@ -268,11 +277,7 @@ def fit(
     refuse(law, table)
     ordered = problem.ordered()
     sample = ordered.thinned()
-    tried, ends, objectives = first_looks(sample, starts)
-    kept = pd.DataFrame(tried, columns=[law.parameters[places[0]].name for places in problem.slots])
-    kept.insert(0, "screened", objectives)
-    kept.insert(1, "polished", [sample.objective(end) for end in ends])
-    best = least_squares(sample, ends[kept.polished.argmin()])
+    kept, best = search(sample, starts)
     if sample is not ordered:
         best = minimise(ordered, best.free)
     return Fit(problem, table, problem.theta(best.free), kept, best.converged)

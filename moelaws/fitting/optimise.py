@@ -10,11 +10,13 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy import optimize
 from scipy.ndimage import minimum_filter
 
 from moelaws.checks import Floats
+from moelaws.fitting.batch import refine
 from moelaws.fitting.objective import Problem
 from moelaws.laws.base import Parameter
 
@@ -27,8 +29,20 @@ RUNS = 10
 STEPS = 300
 """Steps after which the fast kernel gives up."""
 
+LOOKS = 16
+"""Random starts for each shape parameter beyond two, which the grid covers."""
+
+LOOK_ROWS = 200
+"""Rows that are looked at first, from all starts."""
+
+POLISHED = 8
+"""Looks that are followed further, the lowest."""
+
+AGREEMENT = 1e-6
+"""Share of the objective that tells optima apart."""
+
 ROUGH = 1e-6
-"""Tolerance of a first look from a start, which has to tell valleys apart."""
+"""Tolerance of a search that has to tell valleys apart."""
 
 ROUGH_EVALUATIONS = 400
 """Evaluations of such a look."""
@@ -346,29 +360,57 @@ def random_starts(problem: Problem, count: int, seed: int) -> tuple[Floats, Floa
     return starts[best], objectives[best]
 
 
-def first_looks(problem: Problem, count: int) -> tuple[Floats, Floats, Floats]:
-    """Search roughly from the starts of a fit.
+def search(problem: Problem, count: int) -> tuple[pd.DataFrame, Optimum]:
+    """Search from the best starts of the grid and from random ones.
 
-    Two shapes are covered by their grid. With more of them it is coarse, so that two random starts join for each shape
-    more; and the best start is tried in the coefficients themselves, too, which can lead to another valley.
+    All starts are looked at in one batch, the lowest of these looks are followed roughly by SciPy's least squares, and
+    the lowest of those to their ends, until two have the same.
+
+    Parameters
+    ----------
+    problem : Problem
+        What is minimised.
+    count : int
+        How many starts of the grid; with a single one nothing else is tried.
 
     Returns
     -------
-    starts, ends : numpy.ndarray, shape (looks, free coefficients)
-    objectives : numpy.ndarray, shape (looks,)
-        Those of the starts.
+    tried : pandas.DataFrame
+        The starts: objective there, and where the search from it ended, and free coefficients.
+    best : Optimum
+        The lowest end.
     """
-    starts, objectives = (x[:count] for x in initial_grid(problem))
-    ways: list[type[Coefficients]] = [Contributions] * len(starts)
-    if (more := len(_shapes(problem)) - 2) > 0 and count > 1:
-        others, heights = random_starts(problem, 2 * more, seed=0)
-        starts, objectives = (
-            np.concatenate([starts, others, starts[:1]]),
-            np.append(objectives, [*heights, objectives[0]]),
-        )
-        ways += [Contributions] * len(others) + [Coefficients]
-    looks = [least_squares(problem, start, ROUGH, way).free for start, way in zip(starts, ways, strict=True)]
-    return starts, np.array(looks), objectives
+    starts, heights = (x[:count] for x in initial_grid(problem))
+    if count > 1 and (more := len(_shapes(problem)) - 1) > 0:
+        others, theirs = random_starts(problem, LOOKS * more, seed=0)
+        starts, heights = np.concatenate([starts, others]), np.append(heights, theirs)
+    ends = _looks(problem, starts)
+    lows = np.array([problem.objective(end) for end in ends])
+    for tolerance in (ROUGH, 1e-15):
+        for place in np.argsort(lows, kind="stable")[:POLISHED]:
+            ends[place] = least_squares(problem, ends[place], tolerance).free
+            lows[place] = problem.objective(ends[place])
+            if tolerance < ROUGH and reached(problem, lows) > 1:
+                break
+    tried = pd.DataFrame(starts, columns=[problem.law.parameters[places[0]].name for places in problem.slots])
+    tried.insert(0, "screened", heights)
+    tried.insert(1, "polished", lows)
+    return tried, least_squares(problem, ends[lows.argmin()])
+
+
+def _looks(problem: Problem, starts: Floats) -> Floats:
+    """Follow all starts at once, on a sample of the rows; a look that gets nowhere stays at its start."""
+    if not problem.slots or problem.is_linear:
+        return starts
+    sample = problem.thinned(LOOK_ROWS)
+    ends, _ = refine(sample, starts, np.ones((len(starts), len(sample.observed))), ROUGH, rough=True)
+    return np.where(np.isfinite(ends).all(axis=1, keepdims=True), ends, starts)
+
+
+def reached(problem: Problem, lows: Floats) -> int:
+    """Return how many of the searches that ended at these objectives reached the lowest."""
+    lowest = lows.min()
+    return int((lows - lowest <= AGREEMENT * max(lowest, 1e-16 * len(problem.observed))).sum())
 
 
 def _shapes(problem: Problem) -> list[Parameter]:
@@ -428,9 +470,9 @@ def second_opinion(problem: Problem, best: Floats) -> float:
     """
     ends = [least_squares(problem, best, coordinates=Coefficients).free]
     if _shapes(problem):
-        starts, _ = random_starts(problem, 5, seed=1)
-        looks = [least_squares(problem, start, ROUGH, Coefficients).free for start in starts]
-        lowest = min(looks, key=problem.objective)
-        if problem.objective(lowest) < 1.01 * problem.objective(best):
-            ends.append(least_squares(problem, lowest).free)
+        looks = _looks(problem, random_starts(problem, 2 * LOOKS, seed=1)[0])
+        order = np.argsort([problem.objective(look) for look in looks], kind="stable")[: POLISHED // 2]
+        ends += [least_squares(problem, looks[place], ROUGH, Coefficients).free for place in order]
+        lowest = min(ends, key=problem.objective)
+        ends.append(least_squares(problem, lowest).free)
     return min(problem.objective(end) for end in ends)
