@@ -235,6 +235,10 @@ def _linear(problem: Problem) -> Optimum:
     lengths = np.linalg.norm(matrix, axis=0)
     lengths[lengths == 0] = 1.0
     low, high = problem.bounds()
+    shortest = np.linalg.lstsq(matrix / lengths, -problem.errors(nothing), rcond=None)[0] / lengths
+    if np.all((low <= shortest) & (shortest <= high)):
+        return Optimum(shortest, True)
+    # Of columns that are all but multiples of each other it takes any combination, however long.
     found = optimize.lsq_linear(
         matrix / lengths, -problem.errors(nothing), (low * lengths, high * lengths), method="bvls", tol=1e-15
     )
@@ -344,9 +348,11 @@ def initial_grid(problem: Problem) -> tuple[Floats, Floats]:
 
 
 def random_starts(problem: Problem, count: int, seed: int) -> tuple[Floats, Floats]:
-    """Return the best of a thousand random shapes, with their best linear coefficients, and their objectives.
+    """Return random shapes with their best linear coefficients, and their objectives, from the best to the worst.
 
-    They are drawn evenly, or evenly in the logarithm, over what the grid spans and a quarter of that beyond.
+    A thousand are drawn evenly, or evenly in the logarithm, over what the grid spans and a quarter of that beyond. Half
+    of those returned are the best, the others evenly of all ranks: the best may all lead to one optimum, and not to the
+    lowest.
     """
     rng, drawn = np.random.default_rng(seed), []
     for parameter in _shapes(problem):
@@ -356,8 +362,10 @@ def random_starts(problem: Problem, count: int, seed: int) -> tuple[Floats, Floa
         column = rng.uniform(low - (high - low) / 4, high + (high - low) / 4, 1000)
         drawn.append(np.clip(np.exp(column) if wide else column, parameter.low, parameter.high))
     starts, objectives = _with_linear(problem, np.stack(drawn, axis=1))
-    best = np.argsort(objectives, kind="stable")[:count]
-    return starts[best], objectives[best]
+    order = np.argsort(objectives, kind="stable")[: np.isfinite(objectives).sum()]
+    best, others = np.split(order, [count - count // 2])
+    kept = np.append(best, others[np.linspace(0, len(others) - 1, count // 2).astype(int)] if len(others) else others)
+    return starts[kept], objectives[kept]
 
 
 def search(problem: Problem, count: int) -> tuple[pd.DataFrame, Optimum]:
@@ -408,9 +416,9 @@ def _looks(problem: Problem, starts: Floats) -> Floats:
 
 
 def reached(problem: Problem, lows: Floats) -> int:
-    """Return how many of the searches that ended at these objectives reached the lowest."""
+    """Return how many of the searches that ended at these objectives reached the lowest; errors of 1e-9 are none."""
     lowest = lows.min()
-    return int((lows - lowest <= AGREEMENT * max(lowest, 1e-16 * len(problem.observed))).sum())
+    return int((lows - lowest <= max(AGREEMENT * lowest, 1e-18 * len(problem.observed))).sum())
 
 
 def _shapes(problem: Problem) -> list[Parameter]:
