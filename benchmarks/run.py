@@ -125,7 +125,7 @@ def measure(runs: pd.DataFrame) -> list[dict[str, Any]]:
     loss = huber(DELTA)
     seconds, ours = timed(lambda: fit(LAWS["dense"], runs, loss), repeats=5)
     fitted: Fit = ours
-    lines = [("moelaws: fit", seconds, fitted.coefficients, "576 screened starts, five of them polished")]
+    lines = [("moelaws: fit", seconds, fitted.coefficients, "five of 576 starts and 16 random ones followed")]
     seconds, found, note = published(runs)
     lines.append(("published recipe: L-BFGS-B, numeric gradient", seconds, found, note))
     lines += package(runs)

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from moelaws.fitting import intervals as uncertainty
 from moelaws.fitting import batch, resampling
+from moelaws.fitting import intervals as uncertainty
 from moelaws.fitting.estimation import LOG_SQUARES, RELATIVE_SQUARES, fit, huber
 from moelaws.fitting.optimise import least_squares
 from moelaws.laws import LAWS

@@ -60,6 +60,8 @@ def refine(
         down = np.where(loose, -slope, 0.0)
         matrix = np.where(loose[:, :, None] & loose[:, None, :], curvature, 0.0)
         np.einsum("dkk->dk", matrix)[...] += np.where(loose, damping[:, None], 1.0)
+        usable = np.isfinite(matrix).all(axis=(1, 2)) & np.isfinite(down).all(axis=1)
+        matrix[~usable], down[~usable] = np.eye(len(low)), 0.0
         step = np.linalg.solve(matrix, down[..., None])[..., 0]
         unit = np.maximum(objective, 1e-16 * weights.sum(axis=1))  # errors of 1e-8 count as none
         left = np.sum(down * step, axis=1) / unit
@@ -69,7 +71,7 @@ def refine(
         gain = -np.sum(slope * step, axis=1) - np.einsum("dk,dkl,dl->d", step, curvature, step) / 2
         better = there[0] < objective
         # What is below 1e-12 of a sum and does not show in it is rounding.
-        done = ((left <= tolerance) | (left <= 1e-12) & ~better) & (damping < 1e-3)
+        done = ((left <= tolerance) | (left <= 1e-12) & ~better) & (damping < 1e-3) & usable
         ratio = np.where(better, objective - there[0], 0.0) / np.maximum(gain, 1e-300)
         shrunk = np.maximum(damping * np.maximum(0.1, 1 - (2 * np.minimum(ratio, 2.0) - 1) ** 3), 1e-12)
         damping, growth = np.where(better, shrunk, damping * growth), np.where(better, 2.0, 2 * growth)

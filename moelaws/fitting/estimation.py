@@ -73,6 +73,12 @@ class Fit:
         return tuple(self.law.parameters[places[0]].name for places in self.problem.slots)
 
     @property
+    def tied(self) -> dict[str, str]:
+        """Parameters that follow another one, and that one."""
+        names = [parameter.name for parameter in self.law.parameters]
+        return {names[place]: names[places[0]] for places in self.problem.slots for place in places[1:]}
+
+    @property
     def values(self) -> dict[str, float]:
         """The parameters by name, in their units."""
         pairs = zip(self.law.parameters, self.coefficients, strict=True)
@@ -159,13 +165,10 @@ class Fit:
         import lmfit  # takes a second, and few ask for it
 
         carried = lmfit.Parameters()
-        leaders = {place: places[0] for places in self.problem.slots for place in places}
-        for place, (parameter, value) in enumerate(zip(self.law.parameters, self.coefficients, strict=True)):
-            carried.add(
-                parameter.name, value=float(value), vary=place in leaders, min=parameter.low, max=parameter.high
-            )
-            if leaders.get(place, place) != place:
-                carried[parameter.name].set(expr=self.law.parameters[leaders[place]].name)
+        for parameter, value in zip(self.law.parameters, self.coefficients, strict=True):
+            carried.add(parameter.name, float(value), parameter.name in self.free, parameter.low, parameter.high)
+        for name, leader in self.tied.items():
+            carried[name].set(expr=leader)
         return carried
 
     def predict(self, table: Columns | None = None, **columns: ArrayLike) -> Floats:
