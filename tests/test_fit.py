@@ -248,3 +248,4 @@ def test_held_and_tied_parameters_are_carried_and_marked():
     assert carried.valuesdict() == pytest.approx(result.values)
     shown = {name: value for name, value, *_ in result.report.rows()}
     assert (shown["E"], shown["beta"]) == ("1.7 (held)", "0.33 (= alpha)")
+    assert shown["alpha"] == "0.33 (0.33 to 0.33)"

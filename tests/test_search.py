@@ -141,7 +141,8 @@ def test_valleys_come_first():
 
 def test_an_exhausted_search_says_so(monkeypatch):
     monkeypatch.setattr(optimise, "EVALUATIONS", 3)
-    result = fit(Dense(), noisy(40, 1), starts=1)
+    with pytest.warns(RuntimeWarning, match="Law 'dense': The search did not converge"):
+        result = fit(Dense(), noisy(40, 1), starts=1)
     assert not result.converged
     assert result.status.startswith("not converged")
     assert any("did not converge" in sentence for sentence in result.warnings)

@@ -16,6 +16,9 @@ CONDITION = 1e4
 """Where the condition number is objected to: losses are usually known to four digits, and an error of
 one in the fourth can then move some combination of parameters by as much as their own size."""
 
+UNCONVERGED = "The search did not converge: it gave up while the objective still fell, so that no value is final."
+"""What is said of a fit that ran out of steps."""
+
 NEAR_FLOOR = 0.01
 """How close to the lowest response, relative to it, a floor is objected to."""
 
@@ -61,7 +64,7 @@ def modes(problem: Problem, best: Floats) -> Modes:
 def of_search(converged: bool, disagreement: float, alone: int) -> Iterator[str]:
     """Yield objections to the search: whether it ended, what another gets lower, of how many starts one led there."""
     if not converged:
-        yield "The search did not converge: it gave up while the objective still fell, so that no value is final."
+        yield UNCONVERGED
     if disagreement > AGREEMENT:
         yield (
             f"Another search gets {disagreement:.1g} lower in the objective (relative), "

@@ -8,6 +8,7 @@ there is to object to in :mod:`moelaws.fitting.diagnosis` and :mod:`moelaws.fitt
 """
 
 import os
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -257,6 +258,11 @@ def fit(
     -------
     Fit
 
+    Warns
+    -----
+    RuntimeWarning
+        If the search did not converge; the status of the fit says so, too.
+
     Raises
     ------
     InputError
@@ -283,6 +289,8 @@ def fit(
     kept, best = search(sample, starts)
     if sample is not ordered:
         best = minimise(ordered, best.free)
+    if not best.converged:
+        warnings.warn(f"Law '{law.name}': {diagnosis.UNCONVERGED}", RuntimeWarning, stacklevel=2)
     return Fit(problem, table, problem.theta(best.free), kept, best.converged)
 
 
