@@ -169,7 +169,7 @@ def measure(runs: pd.DataFrame, every: bool) -> tuple[list[dict[str, Any]], list
     loss, bar = huber(DELTA), tqdm(total=6, unit="method")
     seconds, ours = timed(lambda: fit(LAWS["dense"], runs, loss), repeats=5)
     fitted: Fit = ours
-    lines = [("moelaws: fit", seconds, fitted.coefficients, "576 screened starts, five of them polished")]
+    lines = [("moelaws: fit", seconds, fitted.coefficients, "five of 576 starts and 16 random ones followed")]
     bar.update()
     seconds, found, note = published(runs, every)
     lines.append(("published recipe: L-BFGS-B, numeric gradient", seconds, found, note))

@@ -315,11 +315,10 @@ def test_a_parameter_at_its_bound_is_named():
 
 
 def test_starts_that_disagree_are_told():
-    problem = fit(Dense(), runs()).problem
-    best = Dense().theta(BESIROGLU)
-    sentences = list(diagnosis.of_optimum(problem, best, diagnosis.modes(problem, best), (), disagreement=0.02))
-    assert len(sentences) == 1
-    assert sentences[0].startswith("Another search gets 0.02 lower in the objective")
+    (sentence,) = diagnosis.of_search(converged=True, disagreement=0.02, alone=0)
+    assert sentence.startswith("Another search gets 0.02 lower in the objective")
+    (sentence,) = diagnosis.of_search(converged=True, disagreement=0.0, alone=21)
+    assert sentence == "Only one of 21 starts led to this optimum, so that a better one may exist."
 
 
 def test_unknown_law(tmp_path):

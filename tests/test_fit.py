@@ -233,3 +233,19 @@ def test_roofline_has_two_branches():
     device = serving.Device(bandwidth=100.0, flops=1000.0, memory=1.0, link=1.0)
     assert device.ridge == 10
     assert device.roofline([1000.0, 1.0], [1.0, 100.0]).tolist() == [1.0, 1.0]
+
+
+def test_held_and_tied_parameters_are_carried_and_marked():
+    """Twelve runs, with one parameter held and one tied: as lmfit knows them, and as the report shows them."""
+    rng = np.random.default_rng(3)
+    rows = pd.DataFrame({"n_active": rng.uniform(1e8, 1e9, 12), "n_tokens": rng.uniform(1e9, 1e11, 12)})
+    rows["loss"] = 1.7 + 300 * rows.n_active**-0.33 + 500 * rows.n_tokens**-0.33
+    result = fit_law("dense", rows, hold={"E": 1.7}, tie={"beta": "alpha"})
+    carried = result.parameters
+    assert {name: one.expr for name, one in carried.items() if one.expr} == {"beta": "alpha"}
+    assert [name for name, one in carried.items() if one.vary] == ["A", "B", "alpha"]
+    assert (carried["alpha"].min, carried["alpha"].max, carried["E"].value) == (0, 3, 1.7)
+    assert carried.valuesdict() == pytest.approx(result.values)
+    shown = {name: value for name, value, *_ in result.report.rows()}
+    assert (shown["E"], shown["beta"]) == ("1.7 (held)", "0.33 (= alpha)")
+    assert shown["alpha"] == "0.33 (0.33 to 0.33)"

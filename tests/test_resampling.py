@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from moelaws.fitting import batch, resampling
 from moelaws.fitting import intervals as uncertainty
-from moelaws.fitting import resampling
 from moelaws.fitting.estimation import LOG_SQUARES, RELATIVE_SQUARES, fit, huber
 from moelaws.fitting.optimise import least_squares
 from moelaws.fitting.prediction import _stretched
@@ -67,7 +67,7 @@ def test_what_does_not_converge_together_is_fitted_alone_and_counted(monkeypatch
     """Two steps are too few for any draw: each is fitted by itself, with the same result."""
     fitted = fit(LAWS["dense"], simulated("dense", BESIROGLU, DENSE, 0.01), huber(3e-3))
     together = uncertainty.refits(fitted, draws=5)
-    monkeypatch.setattr(resampling, "STEPS", 2)
+    monkeypatch.setattr(batch, "STEPS", 2)
     alone = uncertainty.refits(fitted, draws=5)
     assert (together.alone, alone.alone, alone.failed) == ((), (0, 1, 2, 3, 4), ())
     np.testing.assert_allclose(alone.coefficients, together.coefficients, rtol=1e-6)
@@ -77,7 +77,7 @@ def test_what_does_not_converge_at_all_is_named_and_left_out(monkeypatch):
     fitted = fit(LAWS["dense"], simulated("dense", BESIROGLU, DENSE, 0.01))
     single = resampling.least_squares
     calls = iter([True, False, True, False, True])
-    monkeypatch.setattr(resampling, "STEPS", 0)
+    monkeypatch.setattr(batch, "STEPS", 0)
     monkeypatch.setattr(resampling, "least_squares", lambda *given: single(*given)._replace(converged=next(calls)))
     refits = uncertainty.refits(fitted, draws=5)
     assert (len(refits.coefficients), refits.failed) == (3, (1, 3))

@@ -9,10 +9,11 @@ from scipy import optimize
 
 from moelaws import data
 from moelaws.fitting import optimise
-from moelaws.fitting.estimation import LOG_SQUARES, RELATIVE_SQUARES, fit, huber
+from moelaws.fitting.estimation import LOG_SQUARES, RELATIVE_SQUARES, fit, huber, pose
 from moelaws.laws import LAWS
+from moelaws.laws.abnar2025 import PUBLISHED
 from moelaws.laws.dense import BESIROGLU, Dense
-from moelaws.laws.routed import FloorProduct, PowerProduct
+from moelaws.laws.routed import FLOOR_PRODUCT, POWER_PRODUCT
 
 
 def noisy(count, seed):
@@ -76,12 +77,55 @@ def test_a_narrow_valley_is_followed_to_its_end():
     assert result.objective <= expected * (1 + 1e-8)
 
 
+def test_the_best_starts_may_all_lead_to_a_higher_optimum():
+    """Fourteen rows, of which the optimum without the term of experts is found from few starts only."""
+    law, rows = LAWS["yun2024"], small_runs().sample(14, random_state=15)
+    start = {"A": 15, "B": 0, "C": 11, "F": 0, "alpha": 0.37, "beta": 0.01, "gamma": 0.4, "d": 0.06}
+    expected = scipy_alone(law, rows, law.theta(start | {"E_start": 63, "E_max": 65}))
+    result = fit(law, rows)
+    assert result.objective <= expected * (1 + 1e-8)
+    heights = sorted(result.starts.polished)
+    assert heights[len(heights) // 2] > 1.2 * result.objective
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_no_better_optimum_is_claimed_where_there_is_none(seed):
+    """Runs of the published law of Abnar et al.; SciPy from the true coefficients gets no lower than the fit."""
+    law, rng = LAWS["abnar2025"], np.random.default_rng(seed)
+    rows = noisy(24, seed).rename(columns={"n_active": "n_total"}).assign(activation_ratio=rng.uniform(0.01, 1, 24))
+    true = law.theta(PUBLISHED)
+    rows["loss"] = law.predict(true, rows) * np.exp(0.01 * rng.normal(size=24))
+    result = fit(law, rows)
+    assert result.objective <= scipy_alone(law, rows, true) * (1 + 1e-8)
+    assert result.disagreement < 1e-6
+    assert not result.alone
+
+
+def test_an_optimum_that_one_start_alone_reached_is_not_trusted():
+    result = fit(Dense(), noisy(40, 1))
+    assert result.status == "converged"
+    lows = result.starts.polished.to_numpy()
+    alone = replace(result, starts=result.starts.assign(polished=lows * np.where(np.arange(len(lows)), 1.01, 1)))
+    assert alone.status == "starts disagree"
+    assert any("so that a better one may exist" in sentence for sentence in alone.warnings)
+
+
+def test_columns_that_are_multiples_of_each_other_have_the_shortest_solution():
+    rows = noisy(40, 2).assign(n_routed=8)
+    result = fit(POWER_PRODUCT, rows)
+    matrix = np.column_stack([np.log(rows.n_active), np.log(rows.n_routed), np.ones(40)])
+    best = np.linalg.lstsq(matrix[:, [0, 2]], np.log(rows.loss), rcond=None)[1]
+    assert 2 * result.objective == pytest.approx(float(best[0]), rel=1e-9)
+    assert np.abs(result.coefficients).max() < 100
+
+
 @pytest.mark.parametrize(("seed", "loss"), [(15, LOG_SQUARES), (17, LOG_SQUARES), (51, LOG_SQUARES), (4, huber(1e-3))])
 def test_the_lowest_of_several_valleys_is_found(seed, loss):
     """Without a floor, twenty runs have several optima, the lowest not below the best start of the grid."""
     result = fit(Dense(), noisy(20, seed), loss, hold={"E": 0})
     starts, _ = optimise.initial_grid(result.problem)
-    reached = [result.problem.objective(optimise.least_squares(result.problem, start).free) for start in starts[::40]]
+    ends = [optimise.least_squares(result.problem, start, optimise.ROUGH).free for start in starts[::40]]
+    reached = [result.problem.objective(end) for end in ends]
     assert result.objective <= min(reached) * (1 + 1e-9)
     assert result.starts.polished[0] > result.objective * 1.01
     assert result.status == "converged"
@@ -97,7 +141,8 @@ def test_valleys_come_first():
 
 def test_an_exhausted_search_says_so(monkeypatch):
     monkeypatch.setattr(optimise, "EVALUATIONS", 3)
-    result = fit(Dense(), noisy(40, 1), starts=1)
+    with pytest.warns(RuntimeWarning, match="Law 'dense': The search did not converge"):
+        result = fit(Dense(), noisy(40, 1), starts=1)
     assert not result.converged
     assert result.status.startswith("not converged")
     assert any("did not converge" in sentence for sentence in result.warnings)
@@ -120,7 +165,7 @@ def test_the_kernel_says_where_it_gives_up_and_is_then_replaced(monkeypatch):
 def test_derivatives_by_contributions(name):
     """The straightened coordinates go there and back, and their derivative is the central difference."""
     law, rows = LAWS[name], small_runs()
-    problem = fit(law, rows, starts=1).problem
+    _, problem = pose(law, rows, LOG_SQUARES, {}, {})
     space = optimise.Contributions(problem)
     free = optimise.random_starts(problem, 1, seed=3)[0][0]
     low, high = problem.bounds()
@@ -136,7 +181,7 @@ def test_derivatives_by_contributions(name):
 
 def test_a_linear_problem_is_solved_as_numpy_solves_it():
     rows = noisy(30, 2).assign(n_routed=np.tile([1, 2, 8], 10))
-    result = fit(PowerProduct(), rows)
+    result = fit(POWER_PRODUCT, rows)
     matrix = np.column_stack([np.log(rows.n_active), np.log(rows.n_routed), np.ones(30)])
     expected = np.linalg.lstsq(matrix, np.log(rows.loss), rcond=None)[0]
     assert list(result.values.values()) == pytest.approx(expected, rel=1e-8)
@@ -181,7 +226,7 @@ BADLY_POSED = {
         {},
     ),
     "rising": ("dense", noisy(30, 9).assign(loss=lambda t: 2 + 1e-9 * t.n_tokens**0.5), huber(1e-3), {}),
-    "two rates": ("power_product", noisy(20, 10).assign(n_routed=lambda t: t.n_active), RELATIVE_SQUARES, {}),
+    "two rates": ("power_product", noisy(20, 10).assign(n_routed=lambda t: t.n_active / 1e4), RELATIVE_SQUARES, {}),
     "small runs": ("abnar2025", small_runs(), LOG_SQUARES, {}),
     "eleven parameters": ("ludziejewski2025", small_runs().iloc[::4], LOG_SQUARES, {}),
     "bounds of experts": ("yun2024", small_runs().iloc[::9], LOG_SQUARES, {}),
@@ -195,7 +240,7 @@ def test_statuses_do_not_hang_on_the_last_digits(case):
     name, rows, loss, hold = BADLY_POSED[case]
     law, rng = LAWS[name], np.random.default_rng(12)
     statuses = set()
-    for size in (0, 1e-10, 1e-10):
+    for size in (0, 1e-10):
         moved = rows.assign(loss=rows.loss * (1 + size * rng.normal(size=len(rows))))
         statuses.add(fit(law, moved, loss, hold, starts=2).status)
     assert len(statuses) == 1, statuses
@@ -204,12 +249,12 @@ def test_statuses_do_not_hang_on_the_last_digits(case):
 def test_nothing_is_hidden_by_another_thing():
     """A fit that has not converged, of a law that the rows do not identify, says both."""
     rows = noisy(30, 5).assign(n_active=1e9)
-    result = replace(fit(FloorProduct(), rows.assign(n_routed=np.tile([1, 8, 64], 10))), converged=False)
+    result = replace(fit(FLOOR_PRODUCT, rows.assign(n_routed=np.tile([1, 8, 64], 10))), converged=False)
     assert result.status == "not converged; not identified"
 
 
 def test_the_order_of_rows_changes_nothing():
     rows = small_runs()
     mixed = rows.sample(frac=1, random_state=1)
-    first, second = (fit(LAWS["abnar2025"], table, starts=2) for table in (rows, mixed))
+    first, second = (fit(LAWS["abnar2025"], table, starts=1) for table in (rows, mixed))
     assert np.array_equal(first.coefficients, second.coefficients)

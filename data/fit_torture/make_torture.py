@@ -123,7 +123,7 @@ def table_of(law: Law, design: str, rng: np.random.Generator) -> pd.DataFrame:
     if design == "outliers":
         made = made * np.where(rng.uniform(size=len(rows)) < 0.05, 1.3, 1.0)
     if design == "units":
-        rows = rows.assign(**{name: rows[name] / 1e9 for name in rows if RANGES[name][0] > 1e6})
+        rows = rows.assign(**{name: rows[name] / 1e6 for name in rows if RANGES[name][0] > 1e6})
     return rows.assign(**{law.response: made})
 
 
@@ -137,6 +137,15 @@ def rival(law: Law, rows: pd.DataFrame, loss: Loss, starts: int, rng: np.random.
 
     def slopes(theta: Floats) -> Floats:
         return np.asarray(law.gradient(theta, columns) / np.maximum(law.predict(theta, columns), 1e-300)[:, None])
+
+    def solved(shape: Floats) -> Floats:
+        terms, total = law.terms(shape, columns), law.total(np.exp(observed), shape)
+        if law.link != "log":
+            terms, total = terms / total[:, None], np.ones(len(total))
+        lengths = np.where(np.any(terms, axis=0), np.linalg.norm(terms, axis=0), 1.0)
+        if law.link == "log":
+            return np.asarray(np.linalg.lstsq(terms / lengths, total, rcond=None)[0] / lengths)
+        return np.asarray(optimize.nnls(terms / lengths, total)[0] / lengths)
 
     def search(theta: Floats, evaluations: int, tolerance: float) -> optimize.OptimizeResult:
         lengths = np.linalg.norm(slopes(theta), axis=0)
@@ -158,17 +167,9 @@ def rival(law: Law, rows: pd.DataFrame, loss: Loss, starts: int, rng: np.random.
     for _ in range(starts):
         shape = np.array([_drawn(parameter.screen, rng) for parameter in law.shape])
         shape = np.clip(shape, low[len(law.linear) :], high[len(law.linear) :])
-        matrix = law.terms(shape, columns)
-        target = observed if law.link == "log" else np.exp(observed)
-        matrix, target = (matrix, target) if law.link == "log" else (matrix / target[:, None], np.ones(len(target)))
-        lengths = np.where(np.any(matrix, axis=0), np.linalg.norm(matrix, axis=0), 1.0)
-        if law.link == "log":
-            solved = np.linalg.lstsq(matrix / lengths, target, rcond=None)[0]
-        else:
-            solved = optimize.nnls(matrix / lengths, target)[0]
         try:
-            ends.append(search(np.concatenate([solved / lengths, shape]), 25, 1e-8))
-        except ValueError:  # a start that no float holds
+            ends.append(search(np.concatenate([solved(shape), shape]), 25, 1e-8))
+        except (ValueError, np.linalg.LinAlgError):  # a start that no float holds
             continue
     best = sorted(ends, key=lambda end: float(end.cost))[:4]
     return min(float(search(end.x, 1000, 1e-15).cost) for end in best)

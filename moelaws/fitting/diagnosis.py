@@ -7,9 +7,7 @@ import numpy as np
 
 from moelaws.checks import Floats
 from moelaws.fitting.objective import Problem
-
-AGREEMENT = 1e-6
-"""Share of the objective by which another search must get lower, to say that starts disagree."""
+from moelaws.fitting.optimise import AGREEMENT
 
 FLAT = 1e-8
 """Share of the largest singular value below which a direction leaves no trace: half the digits of a float."""
@@ -17,6 +15,9 @@ FLAT = 1e-8
 CONDITION = 1e4
 """Where the condition number is objected to: losses are usually known to four digits, and an error of
 one in the fourth can then move some combination of parameters by as much as their own size."""
+
+UNCONVERGED = "The search did not converge: it gave up while the objective still fell, so that no value is final."
+"""What is said of a fit that ran out of steps."""
 
 NEAR_FLOOR = 0.01
 """How close to the lowest response, relative to it, a floor is objected to."""
@@ -60,29 +61,22 @@ def modes(problem: Problem, best: Floats) -> Modes:
     return Modes(singular, directions, lengths)
 
 
-def of_optimum(
-    problem: Problem, best: Floats, shown: Modes, at_bound: Sequence[str], disagreement: float, converged: bool = True
-) -> Iterator[str]:
-    """Yield objections to an optimum.
-
-    Parameters
-    ----------
-    problem : Problem
-        What was minimised.
-    best : numpy.ndarray
-        Free coefficients at the optimum.
-    shown : Modes
-        Its modes.
-    at_bound : sequence of str
-        Parameters at one of their bounds.
-    disagreement : float
-        How much lower, relative to the objective, another search gets.
-    converged : bool
-        Whether the search converged.
-    """
-    law = problem.law
+def of_search(converged: bool, disagreement: float, alone: int) -> Iterator[str]:
+    """Yield objections to the search: whether it ended, what another gets lower, of how many starts one led there."""
     if not converged:
-        yield "The search did not converge: it gave up while the objective still fell, so that no value is final."
+        yield UNCONVERGED
+    if disagreement > AGREEMENT:
+        yield (
+            f"Another search gets {disagreement:.1g} lower in the objective (relative), "
+            "so that a better optimum than the one kept exists."
+        )
+    elif alone:
+        yield f"Only one of {alone} starts led to this optimum, so that a better one may exist."
+
+
+def of_optimum(problem: Problem, best: Floats, shown: Modes, at_bound: Sequence[str]) -> Iterator[str]:
+    """Yield objections to an optimum, of which free coefficients, modes and parameters at a bound are given."""
+    law = problem.law
     for name in at_bound:
         yield f"Parameter '{name}' stands at its bound, so that the rows do not limit it on that side."
     for direction in shown.flat:
@@ -91,11 +85,6 @@ def of_optimum(
         yield (
             f"The condition number is {shown.condition:.1g} (over {CONDITION:.0e}): parameters trade off so closely "
             "that an error in the fourth digit of a response moves them."
-        )
-    if disagreement > AGREEMENT:
-        yield (
-            f"Another search gets {disagreement:.1g} lower in the objective (relative), "
-            "so that a better optimum than the one kept exists."
         )
     theta = problem.theta(best)
     floor = law.linear[0]

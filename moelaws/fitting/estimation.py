@@ -1,12 +1,14 @@
 """Fit a law to a table, and say how far the result can be trusted.
 
-A fit starts from a grid of all combinations of shape parameters. SciPy's least squares looks from the best start in
-each valley, and from random ones, and converges where that got lowest. Another search may then find nothing lower.
+A fit starts from a grid of all combinations of shape parameters, and from random ones. SciPy's least squares converges
+from where looks at all of them got lowest, until two of the starts lead to the same optimum. Another search may then
+find nothing lower.
 What is minimised is described in :mod:`moelaws.fitting.objective`, how in :mod:`moelaws.fitting.optimise`, and what
 there is to object to in :mod:`moelaws.fitting.diagnosis` and :mod:`moelaws.fitting.rows`.
 """
 
 import os
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -24,7 +26,7 @@ from moelaws.fitting.objective import RELATIVE_SQUARES as RELATIVE_SQUARES
 from moelaws.fitting.objective import Loss as Loss
 from moelaws.fitting.objective import Problem as Problem
 from moelaws.fitting.objective import huber as huber
-from moelaws.fitting.optimise import first_looks, least_squares, minimise, second_opinion
+from moelaws.fitting.optimise import AGREEMENT, minimise, reached, search, second_opinion
 from moelaws.fitting.rows import objections, refuse
 from moelaws.laws import find
 from moelaws.laws.base import Law
@@ -49,7 +51,7 @@ class Fit:
     coefficients : numpy.ndarray
         One for each parameter, as they stand in the law.
     starts : pandas.DataFrame
-        The starts: objective there and where a first look from it ended, and coefficients; of a
+        The starts: objective there and where the search from it ended, and coefficients; of a
         large table, on a sample of its rows.
     converged : bool
         Whether the search that ended lowest stopped because nothing was left to gain.
@@ -70,6 +72,12 @@ class Fit:
     def free(self) -> tuple[str, ...]:
         """Names of the parameters that were fitted; a tied one counts once."""
         return tuple(self.law.parameters[places[0]].name for places in self.problem.slots)
+
+    @property
+    def tied(self) -> dict[str, str]:
+        """Parameters that follow another one, and that one."""
+        names = [parameter.name for parameter in self.law.parameters]
+        return {names[place]: names[places[0]] for places in self.problem.slots for place in places[1:]}
 
     @property
     def values(self) -> dict[str, float]:
@@ -118,13 +126,21 @@ class Fit:
             best = minimise(problem, best).free
         return max(problem.objective(best) - second_opinion(problem, best), 0.0) / problem.unit(best)
 
+    @property
+    def alone(self) -> bool:
+        """Whether only one of several starts led to the optimum, so that another may be lower."""
+        lows = self.starts["polished"].to_numpy(dtype=float)
+        return len(lows) > 1 and reached(self.problem, lows) == 1
+
     @cached_property
     def warnings(self) -> tuple[str, ...]:
         """What there is to object to, one sentence each; empty if nothing is."""
         best = self.problem.free(self.coefficients)
+        search = diagnosis.of_search(self.converged, self.disagreement, len(self.starts) if self.alone else 0)
         return (
             *objections(self.problem, self.table, best),
-            *diagnosis.of_optimum(self.problem, best, self._modes, self.at_bound, self.disagreement, self.converged),
+            *search,
+            *diagnosis.of_optimum(self.problem, best, self._modes, self.at_bound),
         )
 
     @property
@@ -135,7 +151,7 @@ class Fit:
         can hang on the last digit of the data. Names and bounds are then said only where it is solved for.
         """
         said = [] if self.converged else ["not converged"]
-        if self.disagreement > diagnosis.AGREEMENT:
+        if self.disagreement > AGREEMENT or self.alone:
             said.append("starts disagree")
         named = self.problem.is_linear or not self.not_identified
         if self.not_identified:
@@ -150,13 +166,10 @@ class Fit:
         import lmfit  # takes a second, and few ask for it
 
         carried = lmfit.Parameters()
-        leaders = {place: places[0] for places in self.problem.slots for place in places}
-        for place, (parameter, value) in enumerate(zip(self.law.parameters, self.coefficients, strict=True)):
-            carried.add(
-                parameter.name, value=float(value), vary=place in leaders, min=parameter.low, max=parameter.high
-            )
-            if leaders.get(place, place) != place:
-                carried[parameter.name].set(expr=self.law.parameters[leaders[place]].name)
+        for parameter, value in zip(self.law.parameters, self.coefficients, strict=True):
+            carried.add(parameter.name, float(value), parameter.name in self.free, parameter.low, parameter.high)
+        for name, leader in self.tied.items():
+            carried[name].set(expr=leader)
         return carried
 
     def predict(self, table: Columns | None = None, **columns: ArrayLike) -> Floats:
@@ -238,12 +251,17 @@ def fit(
     tie : dict, optional
         Parameters that equal another one, by name: ``{"beta": "alpha"}``.
     starts : int
-        How many of the grid's starts are tried, first the best of each valley; where there are more than two shape
-        parameters, others join (:func:`moelaws.fitting.optimise.first_looks`), unless it is one.
+        How many of the grid's starts are tried, first the best of each valley; random ones join
+        (:func:`moelaws.fitting.optimise.search`), unless it is one.
 
     Returns
     -------
     Fit
+
+    Warns
+    -----
+    RuntimeWarning
+        If the search did not converge; the status of the fit says so, too.
 
     Raises
     ------
@@ -268,13 +286,11 @@ def fit(
     refuse(law, table)
     ordered = problem.ordered()
     sample = ordered.thinned()
-    tried, ends, objectives = first_looks(sample, starts)
-    kept = pd.DataFrame(tried, columns=[law.parameters[places[0]].name for places in problem.slots])
-    kept.insert(0, "screened", objectives)
-    kept.insert(1, "polished", [sample.objective(end) for end in ends])
-    best = least_squares(sample, ends[kept.polished.argmin()])
+    kept, best = search(sample, starts)
     if sample is not ordered:
         best = minimise(ordered, best.free)
+    if not best.converged:
+        warnings.warn(f"Law '{law.name}': {diagnosis.UNCONVERGED}", RuntimeWarning, stacklevel=2)
     return Fit(problem, table, problem.theta(best.free), kept, best.converged)
 
 

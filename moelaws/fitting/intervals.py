@@ -373,5 +373,7 @@ def written(value: float, ends: Sequence[float]) -> str:
     low, high = ends
     if np.isinf(high):
         return f"more than {low:.3g}"
+    if not high - low > 1e-9 * abs(value):  # rounding, of an exact fit
+        return f"{value:.4g} ({low:.4g} to {high:.4g})"
     digits = 1 - int(np.floor(np.log10((high - low) / 2)))
     return "{} ({} to {})".format(*(f"{round(x, digits):.{max(digits, 0)}f}" for x in (value, low, high)))

@@ -70,6 +70,10 @@ class Loss:
         """Return the second derivative of the cost, elementwise."""
         return np.ones_like(errors) if self.delta is None else (np.abs(errors) <= self.delta).astype(float)
 
+    def share(self, errors: Floats) -> Floats:
+        """Return the weight at which the square of an error has the slope of its cost, elementwise."""
+        return np.ones_like(errors) if self.delta is None else 1 / np.maximum(1, np.abs(errors) / self.delta)
+
 
 LOG_SQUARES = Loss("log")
 RELATIVE_SQUARES = Loss("relative")
@@ -165,13 +169,13 @@ class Problem:
         """Return the problem with its rows sorted: sums depend on the order of terms in their last digit."""
         return self.rows(np.lexsort((*(np.asarray(self.columns[name]) for name in self.law.columns), self.observed)))
 
-    def thinned(self) -> "Problem":
+    def thinned(self, most: int = THINNED_ROWS) -> "Problem":
         """Return the problem on a random sample of its rows, or itself where they are few."""
         count = len(self.observed)
-        if count <= THINNED_ROWS:
+        if count <= most:
             return self
         # Evenly spaced rows would miss whole columns of a grid whose period divides the spacing.
-        return self.rows(np.sort(np.random.default_rng(0).choice(count, THINNED_ROWS, replace=False)))
+        return self.rows(np.sort(np.random.default_rng(0).choice(count, most, replace=False)))
 
     def scale(self, free: Floats) -> Floats:
         """Return a size for each coefficient: its own, or where it is zero what moves the errors by about one."""

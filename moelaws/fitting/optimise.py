@@ -10,11 +10,13 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy import optimize
 from scipy.ndimage import minimum_filter
 
 from moelaws.checks import Floats
+from moelaws.fitting.batch import refine
 from moelaws.fitting.objective import Problem
 from moelaws.laws.base import Parameter
 
@@ -27,8 +29,20 @@ RUNS = 10
 STEPS = 300
 """Steps after which the fast kernel gives up."""
 
+LOOKS = 16
+"""Random starts for each shape parameter beyond two, which the grid covers."""
+
+LOOK_ROWS = 200
+"""Rows that are looked at first, from all starts."""
+
+POLISHED = 8
+"""Looks that are followed further, the lowest."""
+
+AGREEMENT = 1e-6
+"""Share of the objective that tells optima apart."""
+
 ROUGH = 1e-6
-"""Tolerance of a first look from a start, which has to tell valleys apart."""
+"""Tolerance of a search that has to tell valleys apart."""
 
 ROUGH_EVALUATIONS = 400
 """Evaluations of such a look."""
@@ -221,6 +235,10 @@ def _linear(problem: Problem) -> Optimum:
     lengths = np.linalg.norm(matrix, axis=0)
     lengths[lengths == 0] = 1.0
     low, high = problem.bounds()
+    shortest = np.linalg.lstsq(matrix / lengths, -problem.errors(nothing), rcond=None)[0] / lengths
+    if np.all((low <= shortest) & (shortest <= high)):
+        return Optimum(shortest, True)
+    # Of columns that are all but multiples of each other it takes any combination, however long.
     found = optimize.lsq_linear(
         matrix / lengths, -problem.errors(nothing), (low * lengths, high * lengths), method="bvls", tol=1e-15
     )
@@ -330,9 +348,11 @@ def initial_grid(problem: Problem) -> tuple[Floats, Floats]:
 
 
 def random_starts(problem: Problem, count: int, seed: int) -> tuple[Floats, Floats]:
-    """Return the best of a thousand random shapes, with their best linear coefficients, and their objectives.
+    """Return random shapes with their best linear coefficients, and their objectives, from the best to the worst.
 
-    They are drawn evenly, or evenly in the logarithm, over what the grid spans and a quarter of that beyond.
+    A thousand are drawn evenly, or evenly in the logarithm, over what the grid spans and a quarter of that beyond. Half
+    of those returned are the best, the others evenly of all ranks: the best may all lead to one optimum, and not to the
+    lowest.
     """
     rng, drawn = np.random.default_rng(seed), []
     for parameter in _shapes(problem):
@@ -342,33 +362,63 @@ def random_starts(problem: Problem, count: int, seed: int) -> tuple[Floats, Floa
         column = rng.uniform(low - (high - low) / 4, high + (high - low) / 4, 1000)
         drawn.append(np.clip(np.exp(column) if wide else column, parameter.low, parameter.high))
     starts, objectives = _with_linear(problem, np.stack(drawn, axis=1))
-    best = np.argsort(objectives, kind="stable")[:count]
-    return starts[best], objectives[best]
+    order = np.argsort(objectives, kind="stable")[: np.isfinite(objectives).sum()]
+    best, others = np.split(order, [count - count // 2])
+    kept = np.append(best, others[np.linspace(0, len(others) - 1, count // 2).astype(int)] if len(others) else others)
+    return starts[kept], objectives[kept]
 
 
-def first_looks(problem: Problem, count: int) -> tuple[Floats, Floats, Floats]:
-    """Search roughly from the starts of a fit.
+def search(problem: Problem, count: int) -> tuple[pd.DataFrame, Optimum]:
+    """Search from the best starts of the grid and from random ones.
 
-    Two shapes are covered by their grid. With more of them it is coarse, so that two random starts join for each shape
-    more; and the best start is tried in the coefficients themselves, too, which can lead to another valley.
+    All starts are looked at in one batch, the lowest of these looks are followed roughly by SciPy's least squares, and
+    the lowest of those to their ends, until two have the same.
+
+    Parameters
+    ----------
+    problem : Problem
+        What is minimised.
+    count : int
+        How many starts of the grid; with a single one nothing else is tried.
 
     Returns
     -------
-    starts, ends : numpy.ndarray, shape (looks, free coefficients)
-    objectives : numpy.ndarray, shape (looks,)
-        Those of the starts.
+    tried : pandas.DataFrame
+        The starts: objective there, and where the search from it ended, and free coefficients.
+    best : Optimum
+        The lowest end.
     """
-    starts, objectives = (x[:count] for x in initial_grid(problem))
-    ways: list[type[Coefficients]] = [Contributions] * len(starts)
-    if (more := len(_shapes(problem)) - 2) > 0 and count > 1:
-        others, heights = random_starts(problem, 2 * more, seed=0)
-        starts, objectives = (
-            np.concatenate([starts, others, starts[:1]]),
-            np.append(objectives, [*heights, objectives[0]]),
-        )
-        ways += [Contributions] * len(others) + [Coefficients]
-    looks = [least_squares(problem, start, ROUGH, way).free for start, way in zip(starts, ways, strict=True)]
-    return starts, np.array(looks), objectives
+    starts, heights = (x[:count] for x in initial_grid(problem))
+    if count > 1 and (more := len(_shapes(problem)) - 1) > 0:
+        others, theirs = random_starts(problem, LOOKS * more, seed=0)
+        starts, heights = np.concatenate([starts, others]), np.append(heights, theirs)
+    ends = _looks(problem, starts)
+    lows = np.array([problem.objective(end) for end in ends])
+    for tolerance in (ROUGH, 1e-15):
+        for place in np.argsort(lows, kind="stable")[:POLISHED]:
+            ends[place] = least_squares(problem, ends[place], tolerance).free
+            lows[place] = problem.objective(ends[place])
+            if tolerance < ROUGH and reached(problem, lows) > 1:
+                break
+    tried = pd.DataFrame(starts, columns=[problem.law.parameters[places[0]].name for places in problem.slots])
+    tried.insert(0, "screened", heights)
+    tried.insert(1, "polished", lows)
+    return tried, least_squares(problem, ends[lows.argmin()])
+
+
+def _looks(problem: Problem, starts: Floats) -> Floats:
+    """Follow all starts at once, on a sample of the rows; a look that gets nowhere stays at its start."""
+    if not problem.slots or problem.is_linear:
+        return starts
+    sample = problem.thinned(LOOK_ROWS)
+    ends, _ = refine(sample, starts, np.ones((len(starts), len(sample.observed))), ROUGH, rough=True)
+    return np.where(np.isfinite(ends).all(axis=1, keepdims=True), ends, starts)
+
+
+def reached(problem: Problem, lows: Floats) -> int:
+    """Return how many of the searches that ended at these objectives reached the lowest; errors of 1e-9 are none."""
+    lowest = lows.min()
+    return int((lows - lowest <= max(AGREEMENT * lowest, 1e-18 * len(problem.observed))).sum())
 
 
 def _shapes(problem: Problem) -> list[Parameter]:
@@ -428,9 +478,9 @@ def second_opinion(problem: Problem, best: Floats) -> float:
     """
     ends = [least_squares(problem, best, coordinates=Coefficients).free]
     if _shapes(problem):
-        starts, _ = random_starts(problem, 5, seed=1)
-        looks = [least_squares(problem, start, ROUGH, Coefficients).free for start in starts]
-        lowest = min(looks, key=problem.objective)
-        if problem.objective(lowest) < 1.01 * problem.objective(best):
-            ends.append(least_squares(problem, lowest).free)
+        looks = _looks(problem, random_starts(problem, 2 * LOOKS, seed=1)[0])
+        order = np.argsort([problem.objective(look) for look in looks], kind="stable")[: POLISHED // 2]
+        ends += [least_squares(problem, looks[place], ROUGH, Coefficients).free for place in order]
+        lowest = min(ends, key=problem.objective)
+        ends.append(least_squares(problem, lowest).free)
     return min(problem.objective(end) for end in ends)

@@ -61,7 +61,7 @@ class Report:
 
     def _value(self, name: str, value: float) -> str:
         if name not in self.fit.free:
-            return f"{value:.4g} (held or tied)"
+            return f"{value:.4g} ({'= ' + self.fit.tied[name] if name in self.fit.tied else 'held'})"
         ends = self.intervals.get(name)
         return f"{value:.4g}" if ends is None else written(value, ends)
 
@@ -128,9 +128,9 @@ def report(fit: Fit, refits: Refits | None = None) -> Report:
     --------
     >>> import pandas as pd
     >>> from moelaws.fitting.estimation import fit
-    >>> from moelaws.laws.routed import PowerProduct
+    >>> from moelaws.laws.routed import POWER_PRODUCT
     >>> rows = pd.DataFrame({"n_active": [1e7, 1e8, 1e9, 1e9], "n_routed": [1, 8, 1, 8], "loss": [3.9, 3.0, 2.6, 2.4]})
-    >>> print(report(fit(PowerProduct(), rows)).foot)
+    >>> print(report(fit(POWER_PRODUCT, rows)).foot)
     RMSE 0.01789 in loss; squares of log errors, objective 7.76e-05; 95 %, profile of the objective
     """
     warnings = list(fit.warnings)

@@ -14,14 +14,12 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from moelaws.checks import Floats
+from moelaws.fitting.batch import refine
 from moelaws.fitting.objective import Problem
 from moelaws.fitting.optimise import least_squares
 
 Counts: TypeAlias = NDArray[np.integer[Any]]
 Flags: TypeAlias = NDArray[np.bool_]
-
-STEPS = 100
-"""After how many steps a fit that still moves is left to the solver of single fits."""
 
 CHUNK = 25_000
 """Weights that are worked on at once: what a processor's cache holds is several times faster than what it does not."""
@@ -73,131 +71,3 @@ def _batch(problem: Problem, start: Floats, counts: Counts) -> tuple[Floats, Fla
         coefficients[draw], one = least_squares(problem.rows(rows), start)
         failed[draw] = not one
     return coefficients, ~converged, failed
-
-
-@np.errstate(
-    over="ignore", invalid="ignore", divide="ignore"
-)  # a trial step may leave what a float holds, and is refused
-def refine(problem: Problem, start: Floats, weights: Floats, tolerance: float = 1e-14) -> tuple[Floats, Flags]:
-    """Minimise the weighted objective for each row of weights, from one start.
-
-    Steps are those of Levenberg and Marquardt, with Nielsen's damping. Rows beyond the bend of a Huber loss
-    pull with constant force and add no curvature, which makes it Newton's method there. A coefficient that is
-    pushed against its bound stays on it. A positive linear one moves along the logarithm of what its term
-    contributes to a typical row, which straightens its trade-off with an exponent.
-
-    Parameters
-    ----------
-    problem : Problem
-        Law, rows and loss.
-    start : numpy.ndarray, shape (free coefficients,)
-        Where all begin.
-    weights : numpy.ndarray, shape (draws, rows)
-        What each row counts in each draw.
-    tolerance : float
-        What an undamped step still gains, relative to the objective, where it has converged.
-
-    Returns
-    -------
-    coefficients : numpy.ndarray, shape (draws, free coefficients)
-    converged : numpy.ndarray of bool, shape (draws,)
-
-    References
-    ----------
-    K. Madsen, H. B. Nielsen and O. Tingleff, Methods for Non-Linear Least Squares Problems,
-    2nd ed. (2004), Section 3.2.
-    """
-    low, high = problem.bounds()
-    found = np.tile(np.clip(start, low, high), (len(weights), 1))
-    converged = np.zeros(len(weights), dtype=bool)
-    live, free = np.arange(len(weights)), found.copy()
-    damping, growth = np.full(len(weights), 1e-4), np.full(len(weights), 2.0)
-    path = _Path(problem)
-    objective, *small = _expanded(problem, path, free[:1], weights)
-    slope, curvature, lengths = (np.broadcast_to(part, (len(free), *part.shape[1:])).copy() for part in small)
-    for _ in range(STEPS):
-        loose = ~((free <= low) & (slope > 0) | (free >= high) & (slope < 0))
-        down = np.where(loose, -slope, 0.0)
-        matrix = np.where(loose[:, :, None] & loose[:, None, :], curvature, 0.0)
-        np.einsum("dkk->dk", matrix)[...] += np.where(loose, damping[:, None], 1.0)
-        step = np.linalg.solve(matrix, down[..., None])[..., 0]
-        unit = np.maximum(objective, 1e-16 * weights.sum(axis=1))  # errors of 1e-8 count as none
-        left = np.sum(down * step, axis=1) / unit
-        trial, step = path.moved(free, step / lengths)
-        there = _expanded(problem, path, trial, weights)
-        step *= lengths
-        gain = -np.sum(slope * step, axis=1) - np.einsum("dk,dkl,dl->d", step, curvature, step) / 2
-        better = there[0] < objective
-        # What is below 1e-12 of a sum and does not show in it is rounding.
-        done = ((left <= tolerance) | (left <= 1e-12) & ~better) & (damping < 1e-3)
-        ratio = np.where(better, objective - there[0], 0.0) / np.maximum(gain, 1e-300)
-        shrunk = np.maximum(damping * np.maximum(0.1, 1 - (2 * np.minimum(ratio, 2.0) - 1) ** 3), 1e-12)
-        damping, growth = np.where(better, shrunk, damping * growth), np.where(better, 2.0, 2 * growth)
-        for old, new in zip((free, objective, slope, curvature, lengths), (trial, *there), strict=True):
-            old[better] = new[better]
-        found[live], converged[live] = free, done
-        on = ~done & (damping < 1e16)
-        if not on.any():
-            break
-        state = live, weights, free, objective, slope, curvature, lengths, damping, growth
-        live, weights, free, objective, slope, curvature, lengths, damping, growth = (part[on] for part in state)
-    return found, converged
-
-
-class _Path:
-    """Along which coefficients move: a positive linear one so that its term's part of a typical row stays.
-
-    Where an exponent changes, its coefficient changes with it. What is left of the coefficient's own step is a share
-    of it, save where that takes it to zero.
-    """
-
-    def __init__(self, problem: Problem) -> None:
-        self.problem, self.bounds, k = problem, problem.bounds(), len(problem.law.linear)
-        self.row = {name: np.exp(np.log(problem.columns[name]).mean(keepdims=True)) for name in problem.law.columns}
-        single = [len(places) == 1 and places[0] < k for places in problem.slots]
-        self.linear = np.flatnonzero(single & (self.bounds[0] == 0))
-        self.places = [problem.slots[slot][0] for slot in self.linear]
-        self.spread = problem.spread[k:]
-
-    def _shape(self, free: Floats) -> Floats:
-        return self.problem.theta(free)[:, len(self.problem.law.linear) :]
-
-    def _terms(self, free: Floats) -> Floats:
-        return self.problem.law.terms(self._shape(free), self.row)[:, 0, self.places]
-
-    def tangent(self, free: Floats) -> Floats:
-        """Return the derivative of the coefficients by the coordinates, shape (draws, coefficients, coordinates)."""
-        terms, slopes = self._terms(free), self.problem.law.slopes(self._shape(free), self.row)[:, 0, self.places]
-        shares = np.divide(slopes, terms[..., None], out=np.zeros_like(slopes), where=terms[..., None] > 0)
-        tangent = np.tile(np.eye(free.shape[1]), (len(free), 1, 1))
-        tangent[:, self.linear] -= free[:, self.linear, None] * (shares @ self.spread)
-        return tangent
-
-    def moved(self, free: Floats, step: Floats) -> tuple[Floats, Floats]:
-        """Return the coefficients after a step of the coordinates, and how far the coordinates could go."""
-        trial = np.clip(free + step, *self.bounds)
-        step = trial - free
-        before, after = self._terms(free), self._terms(trial)
-        trial[:, self.linear] *= np.divide(before, after, out=np.ones_like(after), where=(before > 0) & (after > 0))
-        return np.clip(trial, *self.bounds), step
-
-
-def _expanded(problem: Problem, path: _Path, free: Floats, weights: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return objective, slope and curvature in units of the lengths of the Jacobian's columns, and these lengths.
-
-    Of one row of coefficients for all rows of weights, or of one each.
-    """
-    loss, spread, theta = problem.loss, problem.spread, problem.theta(free)
-    predicted = problem.law.predict(theta, problem.columns)
-    errors = loss.errors(predicted, problem.observed)
-    slopes = loss.slope(predicted, problem.observed)[..., None, :]
-    # Rows come last in memory, too, which makes the products below several times faster.
-    matrix = np.multiply(np.swapaxes(problem.law.gradient(theta, problem.columns), 1, 2), slopes, order="C")
-    across, tangent = matrix.swapaxes(1, 2), spread @ path.tangent(free)
-    bent = weights * loss.bend(errors) if loss.delta else weights
-    squares = tangent.swapaxes(1, 2) @ ((matrix * bent[:, None]) @ across) @ tangent
-    lengths = np.sqrt(np.einsum("dkk->dk", squares))
-    lengths[lengths == 0] = 1.0
-    slope = (((weights * loss.pull(errors))[:, None] @ across) @ tangent)[:, 0]
-    objective = np.sum(weights * loss.cost(errors), axis=1)
-    return objective, slope / lengths, squares / (lengths[:, :, None] * lengths[:, None, :]), lengths

@@ -138,7 +138,9 @@ def load(folder: str | os.PathLike[str]) -> tuple[Fit, Refits | None]:
         raise InputError(f"{path}: the files are not those that the fit was saved with.")
     try:
         fit = _restored(manifest, parsed(held[_TABLE], path / _TABLE), parsed(held[_STARTS], path / _STARTS))
-        refits = None if manifest.groups is None else Refits(fit, _draws(held[_DRAWS], fit), manifest.groups, manifest.by)
+        refits = (
+            None if manifest.groups is None else Refits(fit, _draws(held[_DRAWS], fit), manifest.groups, manifest.by)
+        )
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise InputError(f"{path}: this is no saved fit ({' '.join(str(error).split()).rstrip('.')}).") from None
     return fit, refits
