@@ -15,3 +15,4 @@ from .fitting.estimation import fit as fit
 from .laws.base import Law as Law
 from .laws.base import Parameter as Parameter
 from .ledger.claims import claims as claims
+from .models.huggingface import model as model

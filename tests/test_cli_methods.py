@@ -102,7 +102,7 @@ def test_what_a_table_allows():
         (["allocate", "--flops", "1e20"], "Option --law or --fit is expected, and not both."),
         (["allocate", "--law", "wan2026", "--max-total", "1e9", "--flops", "1e20"], "--max-total belongs to --fit"),
         (["allocate", "--fit", "nowhere", "--base", "4", "--flops", "1e20"], "Option --base belongs to --law"),
-        (["allocate", "--fit", "nowhere", "--flops", "1e20"], "no folder of a saved fit"),
+        (["allocate", "--fit", "nowhere", "--flops", "1e20"], "nowhere/manifest.json: there is no such file"),
     ],
 )
 def test_mistakes_end_in_one_sentence(arguments, sentence):

@@ -2,9 +2,9 @@
 
 import pandas as pd
 import pytest
-from moelaws.data.tables import _package
 
 from moelaws import data
+from moelaws.data.book import _package
 from moelaws.errors import InputError
 
 TASKS = ["arc_challenge", "arc_easy", "boolq", "openbookqa", "rte", "winogrande"]

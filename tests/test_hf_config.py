@@ -43,7 +43,7 @@ def printed(value, text):
 
 @pytest.mark.parametrize("name", TABLE.index)
 def test_published_counts_agree_to_the_printed_digits_or_say_why(name):
-    row, model = TABLE.loc[name], huggingface.read(FOLDER / f"{name}.json").architecture
+    row, model = TABLE.loc[name], huggingface.model(FOLDER / f"{name}.json").architecture
     looked_up = 0 if model.tied else model.n_embedding
     active = {"all": model.n_active + looked_up, "output": model.n_active, "body": model.n_body_active}
     assert printed(model.n_total, row.n_total_published) is ("total: " not in row.deviation)
@@ -53,7 +53,7 @@ def test_published_counts_agree_to_the_printed_digits_or_say_why(name):
 
 @pytest.mark.parametrize("name", REFERENCE.index)
 def test_every_weight_of_a_public_model(name):
-    assert huggingface.read(FOLDER / f"{name}.json").n_total == REFERENCE[name]
+    assert huggingface.model(FOLDER / f"{name}.json").n_total == REFERENCE[name]
 
 
 def test_every_weight_of_configurations_by_chance():
@@ -73,7 +73,7 @@ TRANSCRIBED_TWICE = [name for name in data.load("models/models").model if (FOLDE
 
 @pytest.mark.parametrize("name", TRANSCRIBED_TWICE)
 def test_the_table_of_models_says_the_same(name):
-    table, read = architecture.load(name), huggingface.read(FOLDER / f"{name.lower()}.json").architecture
+    table, read = architecture.load(name), huggingface.model(FOLDER / f"{name.lower()}.json").architecture
     for count in ("n_total", "n_active", "n_embedding", "router_weights", "kv_elements_per_token", "n_moe_layers"):
         assert getattr(table, count) == getattr(read, count)
     assert table.training_flops(5000, causal=True) == read.training_flops(5000, causal=True)
@@ -417,7 +417,7 @@ def test_a_report_on_the_command_line():
     text = run(FOLDER / "mixtral-8x7b.json").stdout
     assert "n_total = 46,702,792,704" in text
     assert "Note: FLOP are those of a token in a sequence of 4096" in text
-    model = huggingface.read(FOLDER / "mixtral-8x7b.json")
+    model = huggingface.model(FOLDER / "mixtral-8x7b.json")
     assert str(model) + "\n" == text
     assert "<td>46,702,792,704</td>" in model._repr_html_()
 
@@ -459,7 +459,7 @@ def test_a_folder_is_held_against_its_index(tmp_path):
 
 def test_a_file_beside_says_how_weights_and_cache_are_quantised(tmp_path):
     stated = {"quantization": {"quant_algo": "FP8", "kv_cache_quant_algo": "FP8", "exclude_modules": ["lm_head"]}}
-    model = huggingface.read(folder(tmp_path, config("mixtral-8x7b"), quantised=stated))
+    model = huggingface.model(folder(tmp_path, config("mixtral-8x7b"), quantised=stated))
     assert model.weight_bytes == pytest.approx(EXPERTS + ATTENTION + 2 * WIDE, rel=1e-6)
     assert model.kv_bytes_per_token == 32 * 2 * 8 * 128
     assert "The cache is stored as fp8." in model.notes
@@ -549,12 +549,13 @@ def test_refused_in_one_sentence(case, tmp_path):
     result = run(path, "--json")
     assert result.exit_code == 2, result.output
     assert result.stdout == ""
-    assert sentence in result.stderr
-    assert result.stderr.startswith(f"Error: {path}")
+    said = json.loads(result.stderr)["error"]
+    assert sentence in said
+    assert said.startswith(str(path))
     assert result.stderr.count("\n") == 1
-    assert result.stderr.endswith(" expected.\n")
+    assert said.endswith(" expected.")
     with pytest.raises(InputError):
-        huggingface.read(path)
+        huggingface.model(path)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from scipy import stats
 
 from moelaws.errors import InputError
 from moelaws.fitting.trend import Trend
+from moelaws.laws.yun2024 import YUN2024
 from moelaws.papers import allocation
 from moelaws.papers.allocation import allocate
 from moelaws.papers.plan import Step
@@ -276,7 +277,7 @@ def test_a_plan_of_yun2024_step_by_step(coefficients, bound, limits):
     told = plan.report()
     assert told["chosen"]["n_dense"] == plan.chosen.n_dense
     assert (told["to_base"], told["warnings"]) == (plan.to_base, plan.warnings)
-    law = yun2024.LAW
+    law = YUN2024
     for model in models.values():
         assert model.n_active == pytest.approx(model.n_dense * 4 / 3)
         assert model.n_total == pytest.approx(model.n_dense * (1 + (model.n_routed - 1) / 3))
@@ -326,7 +327,7 @@ def test_a_bound_that_does_not_bind_is_said(coefficients):
 def test_every_coefficient_is_read_where_it_belongs(coefficients, name):
     theta, fitted, draws = yun2024.read_coefficients(coefficients)
     assert (fitted, draws) == (None, None)
-    place = [parameter.name for parameter in yun2024.LAW.parameters].index(name)
+    place = [parameter.name for parameter in YUN2024.parameters].index(name)
     assert theta[place] == VALUES[name]
 
 

@@ -15,7 +15,7 @@ from moelaws import data
 from moelaws.fitting.comparison import compare
 from moelaws.laws import LAWS
 
-DRAWS = 400
+DRAWS = 200
 CANDIDATES = [law for law in LAWS.values() if law.columns == ("n_active", "n_routed") and law.response == "loss"]
 
 

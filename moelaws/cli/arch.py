@@ -29,7 +29,7 @@ def arch_command(
     Example: moelaws arch data/examples/config.json --seq-len 8192
     """
     models = {
-        path: huggingface.read(path, seq_len=seq_len, causal=causal, kv_len=kv_len, dtype=dtype) for path in configs
+        path: huggingface.model(path, seq_len=seq_len, causal=causal, kv_len=kv_len, dtype=dtype) for path in configs
     }
     if as_json:
         reports = [{"config": path, **model.report()} for path, model in models.items()]

@@ -14,6 +14,7 @@ T. C. Hesterberg, What teachers should know about the bootstrap, The American St
 3.3: percentiles expanded for few rows.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -26,11 +27,13 @@ from scipy import stats
 from tqdm import tqdm
 
 from moelaws.checks import Floats
-from moelaws.data.table import numbers
+from moelaws.data.condition import where
+from moelaws.data.table import numbers, read
 from moelaws.errors import InputError
 from moelaws.fitting.averaging import AVERAGES, DEFAULT, Average, weighed
 from moelaws.fitting.estimation import LOG_SQUARES, Fit, Loss, fit
 from moelaws.fitting.intervals import interval
+from moelaws.laws import find
 from moelaws.laws.base import Law
 
 RUNGS = 8
@@ -59,7 +62,7 @@ class Scores:
     warnings: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """Laws fitted to the same training rows.
 
@@ -79,6 +82,9 @@ class Comparison:
     ladder: pd.DataFrame
     held_out: pd.DataFrame
     group: str | None
+
+    def __repr__(self) -> str:
+        return f"chosen: {self.choice}\n{self.ranking.to_string(float_format='{:.4g}'.format)}"
 
     @property
     def choice(self) -> str:
@@ -213,13 +219,14 @@ class Comparison:
 
 
 def compare(
-    laws: Sequence[Law],
-    table: pd.DataFrame,
-    train: NDArray[np.bool_],
-    by: str,
+    laws: Sequence[Law | str],
+    table: pd.DataFrame | str | os.PathLike[str],
+    train: NDArray[np.bool_] | None = None,
+    by: str = "n_active",
     loss: Loss = LOG_SQUARES,
     group: str | None = None,
     progress: bool = False,
+    holdout: str | None = None,
 ) -> Comparison:
     """Fit several laws to the same training rows, and validate each forwards along a column.
 
@@ -229,11 +236,11 @@ def compare(
 
     Parameters
     ----------
-    laws : sequence of Law
-        At least two, which predict the same column.
-    table : pandas.DataFrame
-        Rows with the columns that the laws need.
-    train : numpy.ndarray of bool, shape (rows,)
+    laws : sequence of Law or str
+        At least two, or their names, which predict the same column.
+    table : pandas.DataFrame or path-like
+        Rows with the columns that the laws need, or a file of them.
+    train : numpy.ndarray of bool, shape (rows,), optional
         Which rows are fitted; at least one is not.
     by : str
         Column along which is validated, such as ``n_active``.
@@ -244,6 +251,8 @@ def compare(
         bootstraps; by default each row by itself.
     progress : bool
         Whether a bar shows how far it is, if it takes longer than two seconds.
+    holdout : str, optional
+        In place of `train`, which rows are *not* fitted: a condition such as ``"n_active > 4e8"``.
 
     Returns
     -------
@@ -270,7 +279,14 @@ def compare(
     >>> compared.score().table.rmse.round(3).to_dict()
     {'floor_product': 0.0, 'power_product': 0.095}
     """
-    _check(laws, table, train, by, group)
+    candidates = [find(law) if isinstance(law, str) else law for law in laws]
+    if not isinstance(table, pd.DataFrame):
+        table = read(table, sorted({by, *(column for law in candidates for column in (*law.columns, law.response))}))
+    if train is None and holdout is not None:
+        train = ~where(table, holdout)
+    elif train is None or holdout is not None:
+        raise InputError("Parameters train and holdout both say which rows are fitted; one of them is expected.")
+    _check(candidates, table, train, by, group)
     rows = table[train].reset_index(drop=True)
     values = numbers(rows, by, "The table of training rows")
     rungs = np.array_split(np.unique(values), min(len(np.unique(values)), RUNGS))
@@ -281,10 +297,12 @@ def compare(
         )
     steps = [(values < rung[0], np.isin(values, rung)) for rung in rungs[-PREDICTED_RUNGS:]]
     subsets = [np.ones(len(rows), dtype=bool), *(below for below, _ in steps)]
-    tasks = (joblib.delayed(_fitted)(law, rows, subset, loss, by) for subset, law in product(subsets, laws))
+    tasks = (joblib.delayed(_fitted)(law, rows, subset, loss, by) for subset, law in product(subsets, candidates))
     results = joblib.Parallel(return_as="generator")(tasks)
-    made = list(tqdm(results, total=len(subsets) * len(laws), delay=2, disable=not progress, unit="fit"))
-    by_subset = [{one.law.name: one for one in made[i : i + len(laws)]} for i in range(0, len(made), len(laws))]
+    made = list(tqdm(results, total=len(subsets) * len(candidates), delay=2, disable=not progress, unit="fit"))
+    by_subset = [
+        {one.law.name: one for one in made[i : i + len(candidates)]} for i in range(0, len(made), len(candidates))
+    ]
     ladder = [_predicted(rows[rung], fits) for fits, (_, rung) in zip(by_subset[1:], steps, strict=True)]
     return Comparison(by_subset[0], pd.concat(ladder, ignore_index=True), table[~train], group)
 

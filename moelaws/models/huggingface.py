@@ -153,7 +153,7 @@ class Checkpoint:
         return f"<table>{rows}</table><ul>{notes}</ul>"
 
 
-def read(
+def model(
     path: str | Path, *, seq_len: int = 4096, causal: bool = False, kv_len: int | None = None, dtype: str | None = None
 ) -> Checkpoint:
     """Read a ``config.json``, or the folder that holds one.
@@ -173,7 +173,7 @@ def read(
     Examples
     --------
     >>> from moelaws.paths import ROOT
-    >>> read(ROOT / "data" / "model_configs" / "mixtral-8x7b.json").n_total
+    >>> model(ROOT / "data" / "model_configs" / "mixtral-8x7b.json").n_total
     46702792704
     """
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", str(path)):
