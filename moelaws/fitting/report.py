@@ -131,7 +131,7 @@ def report(fit: Fit, refits: Refits | None = None) -> Report:
     >>> from moelaws.laws.routed import POWER_PRODUCT
     >>> rows = pd.DataFrame({"n_active": [1e7, 1e8, 1e9, 1e9], "n_routed": [1, 8, 1, 8], "loss": [3.9, 3.0, 2.6, 2.4]})
     >>> print(report(fit(POWER_PRODUCT, rows)).foot)
-    RMSE 0.01789 in loss; squares of log errors, objective 7.76e-05; 95 %, profile of the objective
+    RMSE 0.01836 in loss; squares of log errors, objective 8.33218e-05; 95 %, profile of the objective
     """
     warnings = list(fit.warnings)
     if refits is not None:

@@ -23,7 +23,7 @@ CHUNK = 25_000
 
 def refit(
     problem: Problem, start: Floats, counts: Iterator[NDArray[np.integer]], draws: int, progress: bool = False
-) -> tuple[Floats, Floats, Floats]:
+) -> tuple[Floats, NDArray[np.bool_], NDArray[np.bool_]]:
     """Minimise the objective once for each way to count the rows.
 
     What does not converge in the batch is fitted by itself, from the same start. Batches go through joblib.
@@ -59,7 +59,9 @@ def refit(
     return coefficients, alone, failed
 
 
-def _batch(problem: Problem, start: Floats, counts: NDArray[np.integer]) -> tuple[Floats, ...]:
+def _batch(
+    problem: Problem, start: Floats, counts: NDArray[np.integer]
+) -> tuple[Floats, NDArray[np.bool_], NDArray[np.bool_]]:
     coefficients, converged = refine(problem, start, counts.astype(float))
     failed = np.zeros(len(counts), dtype=bool)
     for draw in np.flatnonzero(~converged):
