@@ -28,12 +28,12 @@ test-all: .venv/.installed ## the same and the slow tests, and the chapters as o
 	$(PY) -m pytest -m ""
 	$(PY) book/tools/other_kernels.py
 
-bench: .venv/.installed ## time fits and searches against the ways people make them today, in benchmarks/*.json
-	$(PY) benchmarks/run.py
+bench: .venv/.installed ## time fits and searches against the ways people make them today, in benchmarks/*.json (ALL=1: every start)
+	$(PY) benchmarks/run.py $(if $(ALL),--all)
 	$(PY) benchmarks/architectures.py
 
 mutants: .venv/.installed ## change the package in many single places, and list the changes that no test notices
-	$(PY) tests/mutants.py
+	$(PY) book/tools/mutants.py
 
 lock: .venv/.installed ## resolve requirements.lock anew from pyproject.toml; UPGRADE= keeps the versions that it has
 	$(PY) -m uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 \

@@ -465,7 +465,7 @@ def minimax(s):
     return config | {"shared_intermediate_size": 0}, model(s, mixers, [moe(s)] * s["layers"])
 
 
-def ling(s, balance=None):
+def ling(s):
     where, placed = PLACES["front"](s)
     config = base(s, **experts(s, QWEN), **placed, num_shared_experts=s["n_shared"], use_bias=s["bias2"])
     config |= {"use_qkv_bias": s["bias"], "use_qk_norm": s["norm"], "moe_router_enable_expert_bias": s["listed"]}
@@ -512,7 +512,7 @@ def glm4_moe(s):
     return config, model(s, [attention] * s["layers"], [some_shared(s) if flag else dense for flag in where])
 
 
-_mimo, _llama = mimo, dense_family(plain_bias, both, lambda s: s["bias2"])
+_llama = dense_family(plain_bias, both, lambda s: s["bias2"])
 _qwen3 = dense_family(head_norm, has_bias)
 _granitemoe = moe_family(plain_bias, MIXTRAL, keys=has_bias)
 _hunyuan = moe_family(

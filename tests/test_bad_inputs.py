@@ -258,7 +258,7 @@ def test_columns_of_noise_are_seldom_named():
     """The script behind the figure in the documentation has more tables, and errors with long tails."""
     named = 0
     for seed in range(30):
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(1000 + seed)  # not that of the errors
         noise = {
             "rate": np.exp(rng.normal(size=36)),
             "router": rng.choice(list("abc"), 36),
@@ -322,7 +322,7 @@ def test_starts_that_disagree_are_told():
 
 
 def test_unknown_law(tmp_path):
-    sentence = "There is no law 'chinchila'; the laws are dense, "
+    sentence = "There is no law 'chinchila'; the laws are abnar2025, "
     with pytest.raises(InputError, match=sentence):
         laws.find("chinchila")
     result = command(tmp_path, runs(), "--law", "chinchila")

@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from moelaws import data
 from moelaws.errors import InputError
+from moelaws.fitting.averaging import AVERAGES, DEFAULT, weighed
 from moelaws.fitting.comparison import PREDICTED_RUNGS, RUNGS, compare
 from moelaws.fitting.estimation import fit
 from moelaws.laws import LAWS
@@ -171,3 +173,78 @@ def test_groups_are_drawn_together():
 def test_bad_input_is_named(call, sentence):
     with pytest.raises(InputError, match=sentence):
         call()
+
+
+def null(seed):
+    """A power law, and one with a needless interaction; the five runs of the largest size are held out."""
+    law, rows = POWER, runs().drop(columns="loss")
+    mean = law.predict(law.theta({"a": -0.08, "b": -0.03, "d": 2.4}), rows)
+    rows = rows.assign(mean=mean, loss=mean * np.exp(0.01 * np.random.default_rng(seed).normal(size=len(rows))))
+    return compare([POWER, LAWS["bilinear"]], rows, (rows.n_active < 9e9).to_numpy(), by="n_active")
+
+
+def test_few_rows_and_no_difference():
+    """The interval holds the difference of the two fits, and a needless term is seldom chosen."""
+    held, chosen = [], []
+    for seed in range(60):
+        compared = null(seed)
+        rows = compared.held_out
+        spread = (rows["mean"] * 0.01).pow(2).mean()
+        error = {
+            name: np.sqrt((one.predict(rows) - rows["mean"]).pow(2).mean() + spread)
+            for name, one in compared.fits.items()
+        }
+        row = compared.score().table.drop(index=compared.choice)
+        held.append(
+            (row.low <= error[row.index[0]] - error[compared.choice]).item()
+            and (error[row.index[0]] - error[compared.choice] <= row.high).item()
+        )
+        chosen.append(compared.choice == "bilinear")
+    assert np.mean(held) >= 0.87  # 95 % less three standard errors of 60 experiments
+    assert np.mean(chosen) <= 0.2  # 8 % and three standard errors
+
+
+def test_the_long_version_is_stored():
+    stored = data.load("comparison_null/comparison_null")
+    assert stored.coverage.between(0.92, 0.98).all()
+    assert (stored.needless_chosen <= 0.1).all()
+    assert (stored.needless_chosen < stored.needless_lowest).all()
+
+
+def test_weights_are_what_they_say():
+    rng = np.random.default_rng(0)
+    observed = rng.normal(3, 1, 40)
+    predicted = observed[:, None] + rng.normal(0, [0.1, 0.2, 0.4], (40, 3))
+    squares = np.mean((predicted - observed[:, None]) ** 2, axis=0)
+    assert weighed(predicted, observed, "equal") == pytest.approx([1 / 3] * 3)
+    assert weighed(predicted, observed, DEFAULT) == pytest.approx(squares**-1 / np.sum(squares**-1))
+    stacked = weighed(predicted, observed, "stacked")
+    grid = np.array([(a, b, 1 - a - b) for a in np.linspace(0, 1, 201) for b in np.linspace(0, 1, 201) if a + b <= 1])
+    best = np.mean((grid @ predicted.T - observed) ** 2, axis=1).min()
+    assert stacked.sum() == pytest.approx(1)
+    assert (stacked >= 0).all()
+    assert np.mean((predicted @ stacked - observed) ** 2) <= best * (1 + 1e-6)
+    with pytest.raises(InputError, match="There is no average 'median'; the averages are equal, inverse, stacked"):
+        weighed(predicted, observed, "median")
+
+
+def test_averages_are_scored_and_have_intervals():
+    compared = compare([POWER, SUM, FLOOR], ROWS, TRAIN, by="n_active")
+    table = compared.score(averages=AVERAGES).table
+    assert set(table.index) == {"power_product", "floor_sum", "floor_product", *AVERAGES}
+    pd.testing.assert_frame_equal(table.drop(index=list(AVERAGES)), compared.score().table)
+    average, points = compared.average(), ROWS[~TRAIN]
+    mean = sum(weight * compared.fits[name].predict(points) for name, weight in average.weights.items())
+    assert table.rmse[DEFAULT] == pytest.approx(np.sqrt(np.mean((mean - points.loss) ** 2)))
+    predicted = average.predictions(points, draws=60)
+    assert predicted.value.to_numpy() == pytest.approx(mean)
+    assert ((predicted.mean_low < mean) & (mean < predicted.mean_high)).all()
+    assert (predicted.distance > 0).all()
+
+
+def test_the_stored_averages_say_what_was_fixed_before():
+    """All ten splits are there; the default is better than the choice in seven, and nearly twice as bad in one."""
+    rmse = data.load("averages/averages").pivot(index=["set", "held_out"], columns="method", values="rmse")
+    assert len(rmse) == 10
+    assert (rmse.inverse < rmse.choice).sum() == 7
+    assert (rmse.inverse > 1.5 * rmse.choice).sum() == 1

@@ -616,10 +616,38 @@ def test_a_random_object_is_refused(values):
     assert told(values).endswith(" expected.")
 
 
-def told(values):
+STATED = [
+    *[
+        "bits",
+        "group_size",
+        "weight_block_size",
+        "config_groups",
+        "format",
+        "ignore",
+        "mode",
+        "quant_algo",
+        "weights",
+        "num_bits",
+    ]
+]
+STATED += [*["quantization", "metadata", "total_size", "weight_map", "quant_method", "modules_to_not_convert"]]
+NAMED = st.sampled_from(["fp8", "gptq", "mxfp4", "compressed-tensors", "modelopt", "NVFP4"])
+OBJECT = st.dictionaries(st.sampled_from(STATED), ANYTHING | NAMED | st.lists(st.text(max_size=8)), max_size=5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(OBJECT, OBJECT, OBJECT)
+def test_any_quantisation_and_any_file_beside_is_read_or_refused(stated, quantised, index):
+    beside = {"hf_quant_config.json": Keys(quantised, "q.json"), "model.safetensors.index.json": Keys(index, "i.json")}
+    for values in (config("mixtral-8x7b"), config("mixtral-8x7b") | {"quantization_config": stated}):
+        sentence = told(values, beside=beside)
+        assert sentence is None or sentence.endswith(" expected.")
+
+
+def told(values, **options):
     """Return the one sentence by which an object is refused, if it is; any other error is a fault."""
     try:
-        report = parse(values).report()
+        report = parse(values, **options).report()
     except InputError as error:
         return "two lines" if "\n" in str(error) else str(error)
     return None if 0 < report["n_active"] <= report["n_total"] else "more active than all"

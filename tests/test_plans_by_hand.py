@@ -200,6 +200,8 @@ def test_a_trend_refuses(x, y, sentence):
 
 def test_a_trend_at_another_level():
     """Three values, one degree of freedom: the quantile of Student's t at 75 % is one, at 97.5 % it is 12.7062."""
+    listed = Trend([1, 2, 4], [1, 2, 4])
+    assert (listed.x.tolist(), listed.y.tolist()) == ([1.0, 2.0, 4.0], [1.0, 2.0, 4.0])
     trend = Trend([1.0, math.e, math.e**2], 0.5 + np.exp([0.0, 0.3, 0.0]), floor=0.5)
     assert float(trend(math.e)) == pytest.approx(0.5 + math.exp(0.1))
     spread = math.sqrt(0.06 * (1 + 1 / 3))

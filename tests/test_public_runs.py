@@ -195,12 +195,6 @@ def test_steplaws_sparse_shape_gives_its_parameters(load):
     assert (body + shared + sparse.n_routed * routed == sparse.n_total).all()
 
 
-def test_external_files_are_remembered(load):
-    load("chinchilla")
-    assert registry.find("chinchilla").files[0].here in data.files_read()
-    assert registry.REGISTRY in data.files_read()
-
-
 HEAD = [field["name"] for field in data.columns(data.RUNS)]
 GIVEN = {"source": "ours", "run": "1", "architecture": "moe", "n_embedding_counted": "no", "n_tokens": "1e9"}
 GIVEN |= {"tokens_convention": "given", "flops_convention": "not given", "loss": "3.1", "loss_unit": "nats/token"}

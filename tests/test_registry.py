@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import logging
 import socket
 
 import pooch
@@ -195,3 +196,10 @@ def test_absent_runs_give_one_sentence(name):
         data.load_runs(name)
     assert registry.find(name).files[0].path in str(error.value)
     assert_one_sentence(error)
+
+
+def test_a_download_greets_nobody(served):
+    served(TEXT)
+    pooch.get_logger().setLevel("INFO")
+    PUBLISHED.fetch()
+    assert pooch.get_logger().level == logging.WARNING

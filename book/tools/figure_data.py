@@ -17,12 +17,14 @@ from matplotlib.spines import Spine
 from matplotlib.text import Text
 
 MIME = "application/vnd.moelaws.figure+json"
+FAR = 1e9
+"""Widths of the axes beyond which the place of a point means nothing, and its square may leave what a float holds."""
 
 
 def summary(values):
     """Return count, count of finite values, least, greatest, mean, root mean square and a mean with uneven weights."""
     values = np.asarray(values, dtype=float).ravel()
-    finite = values[np.isfinite(values)]
+    finite = np.clip(values[np.isfinite(values)], -FAR, FAR)
     if not finite.size:
         return [values.size, 0]
     weights = np.cos(np.arange(finite.size) * np.sqrt(2))  # so that an exchange of two values shows

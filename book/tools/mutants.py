@@ -245,7 +245,7 @@ def noticed(change: Change, copy: Path, suite: Suite | None) -> bool:
     if change.kind == "output":
         return forked(lambda: _compared(change), copy) is not False
     if change.kind == "cell":
-        return forked(lambda: pytest.main([*SETTINGS, "-o", "addopts=", CELLS]), copy) != 0
+        return forked(lambda: pytest.main([*SETTINGS, "-x", "-o", "addopts=", CELLS]), copy) != 0
     for tests in suite.around(change) if suite else []:
         if tests and forked(Chosen(tests).fail, copy, 30 + 5 * sum(tests.values())) is not False:
             return True

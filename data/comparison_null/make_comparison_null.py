@@ -76,7 +76,6 @@ DESIGNS = {
     "rows_6": Design(*PAIR, 6, (1, 8, 64), held=2),
     "rows_10": Design(*PAIR, 8, (1, 2, 8, 32, 128), held=2),
     "rows_20": Design(*PAIR, 10, 2.0 ** np.arange(10), held=2),
-    "floor_9": Design(*DENSE, 8, (1, 8, 64), LENGTHS, noise=0.005, simulations=150),
     "groups_6": Design(*DENSE, 8, (1, 8, 64), LENGTHS, held=2, noise=0.002, shared=0.005, simulations=150),
 }
 

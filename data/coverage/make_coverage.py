@@ -1,7 +1,7 @@
 """Count how often a 95 % interval holds the true value, in experiments that are simulated.
 
-``python data/coverage/make_coverage.py`` writes ``coverage.csv`` and ``predictions.csv`` beside itself, in about ten
-minutes of one core; with names of designs, only their rows are computed again.
+``python data/coverage/make_coverage.py`` writes ``coverage.csv`` and ``predictions.csv`` beside itself, in about
+twenty-five minutes of one core; with names of designs, only their rows are computed again.
 """
 
 from argparse import ArgumentParser

@@ -48,6 +48,7 @@ def allocate_command(
     serves as well as a base model for less, or better for the same. The paper prints no coefficients, so that your own
     are needed; costs are the least that data sheets allow.
 
+    \b
     Example: moelaws fit data/examples/runs.csv --law wang2024 --bootstrap 100 --out mine &&
     moelaws allocate --fit mine --flops 1e21 --experts 1,8,64
     """

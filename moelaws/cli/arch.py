@@ -25,6 +25,7 @@ def arch_command(
     one token, less the input embedding. Work includes attention scores, output layer and routers. Layers
     for multi-token prediction, and what reads images or sound, are not counted. Notes say what was assumed.
 
+    \b
     Example: moelaws arch data/examples/config.json --seq-len 8192
     """
     models = {

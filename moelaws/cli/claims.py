@@ -18,6 +18,7 @@ from moelaws.errors import InputError
 def claims_command(ids: tuple[str, ...], paper: str | None, compute: bool, source: bool, as_json: bool) -> None:
     """Every printed number, what the book computes, and the verdict, from the stored notebooks.
 
+    \b
     Example: moelaws claims --paper yang2025 yang2025-C26 yang2025-C40
     """
     from moelaws.ledger import claims, functions

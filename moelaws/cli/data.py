@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 def data_command(name: str | None, path: str | None, as_json: bool) -> None:
     """The data sets, their licences and whether they are here; the columns of a table NAME; or a check of yours.
 
+    \b
     Example: moelaws data examples/runs --check data/examples/runs.csv
     """
     from moelaws import data

@@ -30,6 +30,7 @@ def plan_command(
     Compute is 6 times active parameters times tokens. For total parameters, a third of the active ones are taken to be
     outside of experts.
 
+    \b
     Example: moelaws plan --law wang2024 --flops 1e20 --experts 1,8,64
     """
     from moelaws import laws
@@ -64,6 +65,7 @@ def suggest_command(
     The table has the columns that the law reads, and flops, such as 'moelaws plan' prints. Half-widths are those of
     95 % intervals: of a parameter in its unit, of a prediction as a share of it.
 
+    \b
     Example: moelaws fit data/examples/runs.csv --law wang2024 --out first &&
     moelaws suggest --fit first data/examples/candidates.csv --flops 1e20 --parameter gamma
     """

@@ -83,6 +83,7 @@ def fit_command(
     Without --bootstrap, intervals are profiles of the objective, which take rows as independent.
     TABLE.csv may be packed by gzip, be Parquet, or be - for standard input.
 
+    \b
     Example: moelaws fit data/examples/runs.csv --law wang2024 --bootstrap 200 --out fitted
     """
     from moelaws import laws
@@ -165,6 +166,7 @@ def predict_command(folder: str, points: str, as_json: bool) -> None:
     and run_low to run_high that of one new run, whose own scatter is included. Each prediction tells
     its distance outside the fitted rows: 0 inside, 0.5 half of the fitted log range beyond its end.
 
+    \b
     Example: moelaws fit data/examples/runs.csv --law wang2024 --bootstrap 200 --out known &&
     moelaws predict known data/examples/candidates.csv
     """
@@ -219,6 +221,7 @@ def compare_command(
 
     The choice is the law that best predicts the larger training runs from the smaller ones.
 
+    \b
     Example: moelaws compare data/examples/runs.csv --law dense --law wang2024 --holdout "n_active>3e8"
     """
     from moelaws import laws

@@ -22,6 +22,7 @@ def isoflop_command(table: str, size: str, budget: str | None, degree: int, flop
     A curve in the logarithm of size is fitted to each budget. Intervals are of 95 %; at --flops it is that in which the
     minimum of a further budget is expected. Compute is the column flops, or 6 times size times n_tokens.
 
+    \b
     Example: moelaws isoflop data/examples/isoflop.csv --flops 1e21
     """
     from moelaws.data import table as tables

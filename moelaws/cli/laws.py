@@ -16,6 +16,7 @@ def laws_command(name: str | None, table: str | None, as_json: bool) -> None:
 
     With --table, which of them its columns allow, and what each other law still needs.
 
+    \b
     Example: moelaws laws --table data/examples/isoflop.csv
     """
     from moelaws import laws

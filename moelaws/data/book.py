@@ -26,13 +26,6 @@ from moelaws.paths import ROOT as ROOT
 RUNS = "public_runs/runs"
 """The schema of all tables of training runs."""
 
-_read: set[Path] = set()
-
-
-def files_read() -> frozenset[Path]:
-    """Return the files that this process has read through this module."""
-    return frozenset(_read)
-
 
 @cache
 def sets() -> dict[str, dict[str, Any]]:
@@ -54,7 +47,7 @@ def _package(path: Path) -> dict[str, Any]:
             files.within(path.parent, resource.get("path", ""), path)
             if isinstance(name := resource["schema"], str):
                 files.within(path.parent.parent, f"{path.parent.name}/{name}", path)
-                resource |= {"schema_path": name, "schema": files.document(path.parent / name)}
+                resource["schema"] = files.document(path.parent / name)
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: this is no data package ({error}).") from None
     return package
@@ -135,7 +128,6 @@ def load_runs(name: str) -> pd.DataFrame:
     """
     runs = registry.find(name)
     paths = [file.fetch() for file in runs.files]
-    _read.update([registry.REGISTRY, registry.REGISTRY.with_name("datapackage.yaml"), *paths])
     frame = public_runs.READERS[name](*map(pd.read_csv, paths)).assign(source=name)
     fields = columns(f"public_runs/{name}")
     ordered = frame.reindex(columns=[field["name"] for field in fields])
@@ -212,15 +204,12 @@ def _locate(name: str) -> dict[str, Any]:
     package = sets().get(folder, {"resources": []})
     for resource in package["resources"]:
         if resource["name"] == table:
-            names = "datapackage.yaml", resource.get("schema_path", "datapackage.yaml")
-            _read.update((ROOT / "data" / folder / name).resolve() for name in names)
             return dict(resource)
     raise InputError(f"There is no table '{name}'; the tables are {', '.join(tables())}.")
 
 
 def _read_text(path: str | os.PathLike[str]) -> pd.DataFrame:
     frame = opened(path, dtype=str, na_filter=False)
-    _read.add(Path(path).resolve())
     return frame
 
 

@@ -6,6 +6,7 @@ problem with an axis more, whose steps are a few operations on arrays.
 
 from collections.abc import Iterator
 from itertools import islice
+from typing import Any, TypeAlias
 
 import joblib
 import numpy as np
@@ -17,13 +18,16 @@ from moelaws.fitting.batch import refine
 from moelaws.fitting.objective import Problem
 from moelaws.fitting.optimise import least_squares
 
+Counts: TypeAlias = NDArray[np.integer[Any]]
+Flags: TypeAlias = NDArray[np.bool_]
+
 CHUNK = 25_000
 """Weights that are worked on at once: what a processor's cache holds is several times faster than what it does not."""
 
 
 def refit(
-    problem: Problem, start: Floats, counts: Iterator[NDArray[np.integer]], draws: int, progress: bool = False
-) -> tuple[Floats, NDArray[np.bool_], NDArray[np.bool_]]:
+    problem: Problem, start: Floats, counts: Iterator[Counts], draws: int, progress: bool = False
+) -> tuple[Floats, Flags, Flags]:
     """Minimise the objective once for each way to count the rows.
 
     What does not converge in the batch is fitted by itself, from the same start. Batches go through joblib.
@@ -59,9 +63,7 @@ def refit(
     return coefficients, alone, failed
 
 
-def _batch(
-    problem: Problem, start: Floats, counts: NDArray[np.integer]
-) -> tuple[Floats, NDArray[np.bool_], NDArray[np.bool_]]:
+def _batch(problem: Problem, start: Floats, counts: Counts) -> tuple[Floats, Flags, Flags]:
     coefficients, converged = refine(problem, start, counts.astype(float))
     failed = np.zeros(len(counts), dtype=bool)
     for draw in np.flatnonzero(~converged):

@@ -127,9 +127,12 @@ def flops_at_loss(theta: Floats, loss: ArrayLike, experts: ArrayLike, kappa: Arr
         for _ in range(_STEPS):
             total = np.logaddexp(joint - path.alpha * log_n, rest)
             slope = path.tilt - path.alpha * np.exp(joint - path.alpha * log_n - total)
-            after = np.fmin(log_n - (path.tilt * log_n + total - np.log(path.rising) - target) / slope, last)
+            gap = path.tilt * log_n + total - np.log(path.rising) - target
+            after = np.fmin(log_n - gap / slope, last)
             log_n, moved = np.where(slope < 0, after, np.inf), np.abs(after - log_n)
-            if not np.any(moved > _TIGHT):
+            # What the gap is the difference of has a last digit of its own, which can move the size by more.
+            rounding = _EPSILON * (np.abs(joint) + np.abs(path.alpha * log_n) + np.abs(target))
+            if not np.any((moved > _TIGHT) & (np.abs(gap) > rounding)):
                 break
         else:
             raise _unfinished()
@@ -143,6 +146,7 @@ def flops_at_loss(theta: Floats, loss: ArrayLike, experts: ArrayLike, kappa: Arr
 _STEPS = 200
 _TIGHT = 1e-13
 _ROUNDING = 4e-15
+_EPSILON = np.finfo(float).eps
 
 
 def _unfinished() -> InputError:
