@@ -227,8 +227,8 @@ BADLY_POSED = {
     ),
     "rising": ("dense", noisy(30, 9).assign(loss=lambda t: 2 + 1e-9 * t.n_tokens**0.5), huber(1e-3), {}),
     "two rates": ("power_product", noisy(20, 10).assign(n_routed=lambda t: t.n_active / 1e4), RELATIVE_SQUARES, {}),
-    "small runs": ("abnar2025", small_runs(), LOG_SQUARES, {}),
-    "eleven parameters": ("ludziejewski2025", small_runs().iloc[::4], LOG_SQUARES, {}),
+    "small runs": ("abnar2025", small_runs().iloc[::5], LOG_SQUARES, {}),
+    "eleven parameters": ("ludziejewski2025", small_runs().iloc[::9], LOG_SQUARES, {}),
     "bounds of experts": ("yun2024", small_runs().iloc[::9], LOG_SQUARES, {}),
     "well posed": ("dense", noisy(60, 11), huber(1e-3), {}),
 }

@@ -1,7 +1,7 @@
 """Fit every law to tables that are hard to fit, and compare with the best of many random starts.
 
-``python data/fit_torture/make_torture.py`` takes about ten minutes on one free core and writes ``torture.csv`` beside
-itself; with names of designs, only their rows are computed again.
+``python data/fit_torture/make_torture.py`` takes about eight minutes of processor time and writes ``torture.csv``
+beside itself; with names of designs, only their rows are computed again.
 """
 
 from argparse import ArgumentParser

@@ -35,6 +35,9 @@ LOOKS = 16
 LOOK_ROWS = 200
 """Rows that are looked at first, from all starts."""
 
+SHARE = 1e-3
+"""What each term contributes at least where a look starts."""
+
 POLISHED = 8
 """Looks that are followed further, the lowest."""
 
@@ -350,9 +353,9 @@ def initial_grid(problem: Problem) -> tuple[Floats, Floats]:
 def random_starts(problem: Problem, count: int, seed: int) -> tuple[Floats, Floats]:
     """Return random shapes with their best linear coefficients, and their objectives, from the best to the worst.
 
-    A thousand are drawn evenly, or evenly in the logarithm, over what the grid spans and a quarter of that beyond. Half
-    of those returned are the best, the others evenly of all ranks: the best may all lead to one optimum, and not to the
-    lowest.
+    A thousand are drawn evenly, or evenly in the logarithm, over what the grid spans and a quarter of that beyond,
+    every fourth of them over all that the bounds allow. Half of those returned are the best, the others evenly of all
+    ranks: the best may all lead to one optimum, and not to the lowest.
     """
     rng, drawn = np.random.default_rng(seed), []
     for parameter in _shapes(problem):
@@ -360,7 +363,10 @@ def random_starts(problem: Problem, count: int, seed: int) -> tuple[Floats, Floa
         wide = ends[0] > 0 and ends[1] > 10 * ends[0]
         low, high = np.log(ends) if wide else ends
         column = rng.uniform(low - (high - low) / 4, high + (high - low) / 4, 1000)
-        drawn.append(np.clip(np.exp(column) if wide else column, parameter.low, parameter.high))
+        column = np.clip(np.exp(column) if wide else column, parameter.low, parameter.high)
+        if not wide and np.isfinite([parameter.low, parameter.high]).all():
+            column[::4] = rng.uniform(parameter.low, parameter.high, 250)
+        drawn.append(column)
     starts, objectives = _with_linear(problem, np.stack(drawn, axis=1))
     order = np.argsort(objectives, kind="stable")[: np.isfinite(objectives).sum()]
     best, others = np.split(order, [count - count // 2])
@@ -394,8 +400,8 @@ def search(problem: Problem, count: int) -> tuple[pd.DataFrame, Optimum]:
         starts, heights = np.concatenate([starts, others]), np.append(heights, theirs)
     ends = _looks(problem, starts)
     lows = np.array([problem.objective(end) for end in ends])
-    for tolerance in (ROUGH, 1e-15):
-        for place in np.argsort(lows, kind="stable")[:POLISHED]:
+    for tolerance, most in ((ROUGH, POLISHED), (1e-15, POLISHED // 2)):
+        for place in np.argsort(lows, kind="stable")[:most]:
             ends[place] = least_squares(problem, ends[place], tolerance).free
             lows[place] = problem.objective(ends[place])
             if tolerance < ROUGH and reached(problem, lows) > 1:
@@ -411,8 +417,20 @@ def _looks(problem: Problem, starts: Floats) -> Floats:
     if not problem.slots or problem.is_linear:
         return starts
     sample = problem.thinned(LOOK_ROWS)
+    starts = np.array([_with_all_terms(sample, start) for start in starts])
     ends, _ = refine(sample, starts, np.ones((len(starts), len(sample.observed))), ROUGH, rough=True)
     return np.where(np.isfinite(ends).all(axis=1, keepdims=True), ends, starts)
+
+
+@np.errstate(all="ignore")  # a term may leave what a float holds
+def _with_all_terms(problem: Problem, start: Floats) -> Floats:
+    """Let each term contribute: the shapes of one that does not would stay where they are."""
+    space = Contributions(problem)
+    coordinates = space.of(start)
+    bounded = space.linear[problem.bounds()[0][space.linear] == 0]
+    coordinates[bounded] = np.maximum(coordinates[bounded], SHARE * coordinates[bounded].sum())
+    moved = space.free(coordinates)
+    return moved if np.isfinite(moved).all() else start
 
 
 def reached(problem: Problem, lows: Floats) -> int:
