@@ -101,7 +101,7 @@ def load(folder: str | os.PathLike[str]) -> tuple[Fit, Refits | None]:
         fit = _restored(manifest, _read(path / _TABLE), _read(path / _STARTS))
         refits = None
         if groups := manifest["groups"]:
-            refits = Refits(fit, np.load(path / _DRAWS, allow_pickle=False), groups, manifest["by"])
+            refits = Refits(fit, np.load(path / _DRAWS, allow_pickle=False), groups)
     except OSError as error:
         raise InputError(
             f"{path}: this is no folder of a saved fit ({Path(error.filename or path).name}: {error.strerror})."
@@ -127,7 +127,6 @@ def _manifest(fit: Fit, refits: Refits | None) -> dict[str, Any]:
         "tied": {names[place]: names[places[0]] for places in slots for place in places[1:]},
         "n_rows": len(fit.table),
         "groups": refits.groups if refits else None,
-        "by": refits.by if refits else None,
         "converged": fit.converged,
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in ("moelaws", "numpy", "pandas", "scipy")},
