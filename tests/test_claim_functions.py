@@ -2,7 +2,7 @@
 
 import pytest
 
-from moelaws.data import tables
+from moelaws.data import book as sets_of
 from moelaws.errors import InputError
 from moelaws.ledger import functions
 
@@ -34,12 +34,12 @@ def book(tmp_path, monkeypatch):
     folder = tmp_path / "data" / "toy"
     folder.mkdir(parents=True)
     (folder / "claims.csv").write_text(ROWS, encoding="utf-8")
-    schema = (tables.ROOT / "data" / "claims.schema.yaml").read_text(encoding="utf-8")
+    schema = (sets_of.ROOT / "data" / "claims.schema.yaml").read_text(encoding="utf-8")
     (tmp_path / "data" / "claims.schema.yaml").write_text(schema, encoding="utf-8")
     package = "name: toy\ntitle: toy\nlicenses: []\nsources: []\nresources:\n"
     package += "  - {name: claims, title: claims, path: claims.csv, schema: ../claims.schema.yaml}\n"
     (folder / "datapackage.yaml").write_text(package, encoding="utf-8")
-    monkeypatch.setattr(tables, "ROOT", tmp_path)
+    monkeypatch.setattr(sets_of, "ROOT", tmp_path)
     monkeypatch.setattr(functions, "ROOT", tmp_path)
     forget()
     yield folder
@@ -48,7 +48,7 @@ def book(tmp_path, monkeypatch):
 
 def forget():
     """Read packages and functions anew."""
-    for cached in (tables.sets, functions.module, functions.functions):
+    for cached in (sets_of.sets, functions.module, functions.functions):
         cached.cache_clear()
 
 

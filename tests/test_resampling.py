@@ -8,7 +8,6 @@ from moelaws.fitting import batch, resampling
 from moelaws.fitting import intervals as uncertainty
 from moelaws.fitting.estimation import LOG_SQUARES, RELATIVE_SQUARES, fit, huber
 from moelaws.fitting.optimise import least_squares
-from moelaws.fitting.prediction import _stretched
 from moelaws.laws import LAWS
 from moelaws.laws.clark2022 import PUBLISHED
 from moelaws.laws.dense import BESIROGLU
@@ -91,16 +90,3 @@ def test_a_coefficient_that_a_draw_pushes_to_its_bound_stays_there():
     floors = refits.coefficients[:, 0]
     assert refits.alone == ()
     assert 0 < (floors == 0).sum() < 60
-
-
-def test_errors_of_new_runs_have_the_variance_of_the_noise():
-    """Twelve groups of two rows share their errors: two parameters draw a sixth out of the squares."""
-    squares, rows = [], simulated("power_product", {"a": -0.08, "b": -0.03, "d": 2.4}, ROUTED, 0.0, 24)
-    rows = rows.assign(n_active=rows.n_active.groupby(rows.run).transform("first"))
-    for seed in range(40):
-        rng = np.random.default_rng(seed)
-        shared = 0.03 * rng.normal(size=12)[rows.run]
-        fitted = fit(LAWS["power_product"], rows.assign(loss=rows.loss.iloc[0] * np.exp(shared)), hold={"b": 0.0})
-        refits = uncertainty.Refits(fitted, np.tile(fitted.problem.free(fitted.coefficients), (2, 1)), 12, "run")
-        squares.append(np.mean(_stretched(refits) ** 2))
-    assert np.mean(squares) == pytest.approx(0.03**2, rel=0.1)

@@ -124,8 +124,6 @@ class Refits:
         Those of each draw, as they stand in the law.
     groups : int
         How many groups each draw was made of.
-    by : str, optional
-        Column of the fitted table whose equal values made a group; by default each row by itself.
     alone, failed : tuple of int
         Numbers of the draws that did not converge together with the others and were fitted by themselves, and of
         those that did not converge then either and are left out.
@@ -134,7 +132,6 @@ class Refits:
     fit: Fit
     coefficients: Floats
     groups: int
-    by: str | None = None
     alone: tuple[int, ...] = ()
     failed: tuple[int, ...] = ()
 
@@ -203,7 +200,7 @@ def refits(fit: Fit, by: str | None = None, draws: int = 1000, seed: int = 0, pr
     Refits
         :meth:`Refits.ranges` makes intervals of them, :func:`moelaws.fitting.prediction.predict` predictions.
     """
-    groups = grouped(fit.table, by)
+    groups = _groups(fit.table, by)
     count = groups.max() + 1
     counts = (np.bincount(chosen, minlength=count)[groups] for chosen in _chosen(count, draws, seed))
     best = fit.problem.free(fit.coefficients)
@@ -211,7 +208,7 @@ def refits(fit: Fit, by: str | None = None, draws: int = 1000, seed: int = 0, pr
     if failed.all():
         raise InputError(f"None of {draws} refits converged; fewer parameters or more rows are expected.")
     numbers = (tuple(np.flatnonzero(which).tolist()) for which in (alone, failed))
-    return Refits(fit, coefficients[~failed], int(count), by, *numbers)
+    return Refits(fit, coefficients[~failed], int(count), *numbers)
 
 
 def _named(fit: Fit, ends: Floats) -> Intervals:
@@ -264,7 +261,7 @@ def bootstrap(
     InputError
         If `by` is no column, or there are fewer than two groups.
     """
-    groups = grouped(table, by)
+    groups = _groups(table, by)
     members, sizes = np.argsort(groups, kind="stable"), np.bincount(groups)
     starts = np.cumsum(sizes) - sizes
 
@@ -278,7 +275,7 @@ def bootstrap(
     return np.array(list(tqdm(results, total=draws, delay=2, disable=not progress, unit="fit")))
 
 
-def grouped(table: pd.DataFrame, by: str | None) -> NDArray[np.integer[Any]]:
+def _groups(table: pd.DataFrame, by: str | None) -> NDArray[np.integer[Any]]:
     """Return the number of each row's group, in the order of the column's values."""
     if by is not None and by not in table.columns:
         raise InputError(f"Parameter by is '{by}'; a column of the table is expected: {', '.join(table.columns)}.")
@@ -320,7 +317,7 @@ def left_out(fit: Fit, by: str | None = None) -> Floats:
     numpy.ndarray, shape (rows,)
         Predictions, in the order of the fitted rows.
     """
-    problem, best, groups = fit.problem, fit.problem.free(fit.coefficients), grouped(fit.table, by)
+    problem, best, groups = fit.problem, fit.problem.free(fit.coefficients), _groups(fit.table, by)
     count = groups.max() + 1
     kept = ((groups != group).astype(int) for group in range(count))
     coefficients, _, failed = refit(problem, best, kept, count)

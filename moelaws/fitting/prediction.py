@@ -7,7 +7,7 @@ from scipy import stats
 from moelaws.checks import Floats
 from moelaws.data.table import numbers
 from moelaws.fitting.estimation import Fit
-from moelaws.fitting.intervals import Refits, grouped
+from moelaws.fitting.intervals import Refits
 
 SCATTERED = 20_000
 """About how many new runs are drawn at each point."""
@@ -66,14 +66,14 @@ def predict(fit: Fit, points: pd.DataFrame, refits: Refits | None = None, level:
 def noise(refits: Refits, count: int, seed: int = 0) -> Floats:
     """Draw errors of new runs, as the loss measures them, from those of the fitted rows.
 
-    A fit draws the errors of its rows towards zero. Those of a group are therefore stretched by the inverse root of
-    what their leverage leaves of them. Each is drawn equally often and moved by the width of a normal kernel, as few
-    errors have no tail beyond the largest of them (a smoothed bootstrap).
+    A fit draws its rows' errors towards zero: their variance is that of a new run times the share of degrees of
+    freedom that it leaves, counted in groups. Each error is drawn equally often and moved by the width of a
+    normal kernel, as the errors of few rows have no tail beyond the largest of them (a smoothed bootstrap).
 
     Parameters
     ----------
     refits : Refits
-        The fit, and which rows move together.
+        The fit, and how many groups of rows move together.
     count, seed : int
         How many errors, and the seed of their order and of the kernel.
 
@@ -82,31 +82,13 @@ def noise(refits: Refits, count: int, seed: int = 0) -> Floats:
     B. W. Silverman and G. A. Young, The bootstrap: to smooth or not to smooth?, Biometrika 74 (1987) 469–479; the
     kernel's width: B. W. Silverman, Density Estimation (1986), Eq. 3.31.
     """
-    errors = _stretched(refits)
-    width = 0.9 * min(np.std(errors), stats.iqr(errors) / 1.34) * refits.groups**-0.2
+    fit, groups = refits.fit, refits.groups
+    errors = fit.problem.errors(fit.problem.free(fit.coefficients))
+    errors = errors * np.sqrt(groups / max(groups - len(fit.free), 1))
+    width = 0.9 * min(np.std(errors), stats.iqr(errors) / 1.34) * groups**-0.2
     rng = np.random.default_rng(seed)
     drawn = np.resize(rng.permutation(errors), count)
     return np.asarray(rng.permutation(drawn) + width * rng.normal(size=count))
-
-
-def _stretched(refits: Refits) -> Floats:
-    """Return the errors of the fitted rows without bias in their squares, group by group.
-
-    It is the correction of R. M. Bell and D. F. McCaffrey, Survey Methodology 28 (2002) 169–181 (CR2). A group that
-    nearly fits itself says nothing of its error, which is stretched by no more than the root of the groups' number.
-    """
-    problem = refits.fit.problem
-    best = problem.free(refits.fit.coefficients)
-    groups, matrix = grouped(refits.fit.table, refits.by), problem.jacobian(best)
-    lengths = np.linalg.norm(matrix, axis=0)
-    across, sizes, _ = np.linalg.svd(matrix / np.where(lengths > 0, lengths, 1.0), full_matrices=False)
-    across, errors = across[:, sizes > 1e-10 * sizes[0]], problem.errors(best)
-    for group in range(refits.groups):
-        rows = groups == group
-        along, drawn, _ = np.linalg.svd(across[rows], full_matrices=False)
-        left = np.maximum(1 - drawn**2, 1 / refits.groups)
-        errors[rows] += along @ ((1 / np.sqrt(left) - 1) * (along.T @ errors[rows]))
-    return errors
 
 
 def distance(fit: Fit, points: pd.DataFrame) -> Floats:

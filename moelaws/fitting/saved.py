@@ -51,7 +51,6 @@ class _Manifest(BaseModel):
     n_rows: PositiveInt
     converged: bool
     groups: PositiveInt | None
-    by: str | None
     versions: dict[str, str]
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
@@ -138,9 +137,7 @@ def load(folder: str | os.PathLike[str]) -> tuple[Fit, Refits | None]:
         raise InputError(f"{path}: the files are not those that the fit was saved with.")
     try:
         fit = _restored(manifest, parsed(held[_TABLE], path / _TABLE), parsed(held[_STARTS], path / _STARTS))
-        refits = (
-            None if manifest.groups is None else Refits(fit, _draws(held[_DRAWS], fit), manifest.groups, manifest.by)
-        )
+        refits = None if manifest.groups is None else Refits(fit, _draws(held[_DRAWS], fit), manifest.groups)
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise InputError(f"{path}: this is no saved fit ({' '.join(str(error).split()).rstrip('.')}).") from None
     return fit, refits
@@ -187,7 +184,6 @@ def _manifest(fit: Fit, refits: Refits | None) -> dict[str, Any]:
         "tied": {names[place]: names[places[0]] for places in slots for place in places[1:]},
         "n_rows": len(fit.table),
         "groups": refits.groups if refits else None,
-        "by": refits.by if refits else None,
         "converged": fit.converged,
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in ("moelaws", "numpy", "pandas", "scipy")},
