@@ -78,9 +78,7 @@ def _batch(problem: Problem, start: Floats, counts: Counts) -> tuple[Floats, Fla
 @np.errstate(
     over="ignore", invalid="ignore", divide="ignore"
 )  # a trial step may leave what a float holds, and is refused
-def refine(
-    problem: Problem, start: Floats, weights: Floats, tolerance: float = 1e-14
-) -> tuple[Floats, Flags]:
+def refine(problem: Problem, start: Floats, weights: Floats, tolerance: float = 1e-14) -> tuple[Floats, Flags]:
     """Minimise the weighted objective for each row of weights, from one start.
 
     Steps are those of Levenberg and Marquardt, with Nielsen's damping. Rows beyond the bend of a Huber loss
