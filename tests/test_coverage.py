@@ -47,11 +47,11 @@ def resampled(fitted, seed):
 
 def test_profile_of_squares_in_a_small_sample():
     """With three degrees of freedom, the normal distribution instead of F would hold 86 %."""
-    assert coverage(profiled, 80, count=6) == pytest.approx(0.95, abs=0.03)
+    assert coverage(profiled, 60, count=6) == pytest.approx(0.95, abs=0.03)
 
 
 def test_profile_of_a_huber_loss():
-    assert coverage(profiled, 25, huber(0.02), count=30) == pytest.approx(0.95, abs=0.04)
+    assert coverage(profiled, 16, huber(0.02), count=30) == pytest.approx(0.95, abs=0.04)
 
 
 def test_bootstrap_of_few_groups():
@@ -64,7 +64,7 @@ def test_bootstrap_of_few_groups():
 def test_bootstrap_where_rows_share_their_errors():
     """Five rows of a group say no more than one: the profile does not know, whole groups do."""
     assert coverage(resampled, 30, count=16, per_group=5)[0] > 0.9
-    assert coverage(profiled, 30, count=16, per_group=5) < 0.8
+    assert coverage(profiled, 20, count=16, per_group=5) < 0.8
 
 
 def test_profile_follows_a_curved_valley():
