@@ -28,7 +28,7 @@ plots.style()
     "04-typed": f"The exponent is large.\n\n{CELL}1 + 1\n```\n",
 }
 RULES = "tests/test_book.py::test_chapter_keeps"
-LAW, DOCTEST = "moelaws/serving/roofline.py", "moelaws.serving.roofline.distinct_experts"
+LAW, DOCTEST = "moelaws/serving/experts.py", "moelaws.serving.experts.distinct_experts"
 KNOWN = "tests/test_laws_yang2025.py::test_distinct_experts_example_of_oea"
 
 
@@ -80,7 +80,7 @@ FAULTS = {
     ),
     "a formula": (
         LAW,
-        r"expm1\(L \* np",
+        r"expm1\(tokens \* np",
         "expm1(np",
         {KNOWN, f"{LAW}::{DOCTEST}"},
     ),
@@ -100,7 +100,7 @@ def failed(project):
     for path, before, after, _ in FAULTS.values():
         edit(project / path, before, after)
     checks = ["chapters", LAW, RULES, KNOWN, "tests/test_data.py"]
-    named = "Cell or example_of_oea or checksum or roofline.distinct or executed_in_order or no_typed_number"
+    named = "Cell or example_of_oea or checksum or experts.distinct or executed_in_order or no_typed_number"
     options = ["-n0", "--color=no", "-p", "no:cacheprovider", "-rf"]
     report = run(project, "-m", "pytest", *options, *checks, "-k", f"not same_cells and ({named})")
     assert report.returncode == 1, report.stdout + report.stderr  # 2 and more: the check itself is broken

@@ -431,7 +431,8 @@ def test_several_files_options_and_a_table():
     assert reports[1]["kv_cache_bytes"] == 12 * (1000 + 128) * 2 * 8 * 64 * 4
     head, *rows = run(*files).stdout.splitlines()
     assert head.split()[:2] == ["n_total", "n_active"]
-    assert rows[0].split()[:3] == [str(files[0]), "4.67e+10", "1.275e+10"]
+    assert rows[0].startswith(str(files[0]))
+    assert rows[0].removeprefix(str(files[0])).split()[:2] == ["4.67e+10", "1.275e+10"]
 
 
 def folder(tmp_path, values, **files):

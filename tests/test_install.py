@@ -127,5 +127,7 @@ def test_an_old_python_gets_as_far_as_the_sentence(version):
 
 
 def test_make_begins_with_the_installation():
-    planned = subprocess.run(["make", "-n", "PYTHON=other", "book"], cwd=ROOT, capture_output=True, text=True).stdout
+    planned = subprocess.run(
+        ["make", "-n", "--no-print-directory", "PYTHON=other", "book"], cwd=ROOT, capture_output=True, text=True
+    ).stdout
     assert planned.splitlines()[0] == "other book/tools/install.py"

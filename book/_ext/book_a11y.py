@@ -15,8 +15,12 @@ def mend(soup):
         The page.
     """
     # A label that differs from the words on the button: speaking those words would not press it.
-    for tag in soup.select("summary[aria-label]"):
+    for tag in soup.select("article summary[aria-label]"):
         del tag["aria-label"]
+    # What opens the pages below one in the side bar is an arrow without a word.
+    for tag in soup.select("nav summary"):
+        if not tag.get_text(strip=True):
+            tag["aria-label"] = "Pages below"
     # The logo stands beside the landmarks of the side bar, where jumping between them misses it.
     for logo in soup.select(".sidebar-primary-item:has(> .navbar-brand)"):
         logo["role"] = "navigation"
