@@ -3,7 +3,6 @@
 What they compute with is imported when they run, so that other commands start at once.
 """
 
-import json
 import math
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from moelaws.cli.output import echo_json, echo_warnings
 from moelaws.errors import InputError
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def fit_command(
         "warnings": objections,
     }
     if as_json:
-        _echo_json(report)
+        echo_json(report)
     else:
         click.echo(f"{law.name}, {report['n_rows']} rows: {report['status']}, objective {report['objective']:.6g}")
         for key, value in fitted.values.items():
@@ -150,7 +150,7 @@ def fit_command(
             click.echo(f"    {key} = {value:.6g}{limits}")
         beyond = "" if held is None else f", of {len(held)} held-out rows {report['rmse_holdout']:.4g}"
         click.echo(f"RMSE {report['rmse']:.4g}{beyond}")
-        _echo_warnings(objections)
+        echo_warnings(objections)
     if out is not None:  # last, so that a disk that is full loses nothing of what was printed
         artifact.save(fitted, out, sample)
 
@@ -192,10 +192,10 @@ def predict_command(folder: str, points: str, as_json: bool) -> None:
         objections.append("The fit was saved without a bootstrap, so that predictions have no intervals.")
     together = rows[list(fitted.law.columns)].join(predicted)
     if as_json:
-        _echo_json({"law": fitted.law.name, "predictions": together.to_dict("records"), "warnings": objections})
+        echo_json({"law": fitted.law.name, "predictions": together.to_dict("records"), "warnings": objections})
         return
     click.echo(together.to_string(index=False, float_format="{:.5g}".format))
-    _echo_warnings(objections)
+    echo_warnings(objections)
 
 
 @click.command("compare")
@@ -239,7 +239,7 @@ def compare_command(
     objections += [f"{name}: {sentence}" for name, one in compared.fits.items() for sentence in one.warnings]
     objections += [*validation.warnings, *scores.warnings]
     if as_json:
-        _echo_json(
+        echo_json(
             {
                 "choice": compared.choice,
                 "n_rows": int((~held).sum()),
@@ -258,7 +258,7 @@ def compare_command(
         (f"{held.sum()} held-out rows", scores.table),
     ):
         click.echo(f"\n{title}\n{frame.to_string(float_format='{:.4g}'.format)}")
-    _echo_warnings(objections)
+    echo_warnings(objections)
 
 
 def _read(
@@ -351,21 +351,3 @@ def _number(option: str, text: str) -> float:
 
 def _records(frame: "pd.DataFrame") -> list[Any]:
     return frame.rename_axis("law").reset_index().to_dict("records")
-
-
-def _echo_json(report: Any) -> None:
-    """Print JSON, in which a number that is infinite or undefined is null."""
-    click.echo(json.dumps(_plain(report), indent=2, ensure_ascii=False, allow_nan=False))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _echo_warnings(sentences: list[str]) -> None:
-    for sentence in sentences:
-        click.echo(f"Warning: {sentence}", err=True)
