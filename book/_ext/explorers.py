@@ -1,6 +1,6 @@
 """Put the explorers on the pages that have a cell for one, with constants taken from the package and the book's data.
 
-A code cell tagged ``explorer-tian2025`` draws a static figure; where scripts run, ``explorers/tian2025.js`` takes its place.
+A code cell tagged ``explorer-tian2025`` draws a static figure, which ``explorers/tian2025.js`` replaces where scripts run.
 """
 
 import json
