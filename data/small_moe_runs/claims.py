@@ -149,7 +149,7 @@ def within_width(width, shortest=SHORTEST, longest=None):
 
 @cache
 def variants():
-    """Gain in log loss with each doubling of experts, and its change with each doubling of tokens, in eight variants."""
+    """Gain in log loss of a doubling of experts, and its change with each doubling of tokens, in eight variants."""
     widths = sorted(main().d_model.unique())
     shared = min(main()[main().d_model == width].n_tokens.max() for width in widths)
     chosen = {
@@ -210,8 +210,8 @@ def no_interaction_with_tokens():
     small = table[["low", "high"]].abs().max(axis=1) <= table.gain.abs() / 4
     note = (
         f"In log loss, the gain of a doubling of experts changes by {table.change.min():.5f} to "
-        f"{table.change.max():.5f} with each doubling of tokens; {int(holds_zero.sum())} of {len(table)} intervals hold zero, "
-        f"{int((holds_zero & small).sum())} of these stay within a quarter of the gain."
+        f"{table.change.max():.5f} with each doubling of tokens; {int(holds_zero.sum())} of {len(table)} intervals hold "
+        f"zero, {int((holds_zero & small).sum())} of these stay within a quarter of the gain."
     )
     if (holds_zero & small).all():
         return Result(True, note)
@@ -253,7 +253,7 @@ def middle():
 
 @cache
 def eq4_shares():
-    """Compute of 16 experts over that of four by Eq. 4, at the middle, least and largest compute; the last for draws."""
+    """Compute of 16 experts over that of four by Eq. 4 at three computes: of the fit, and of its draws."""
     eq4, draws = fit_of("yun2024"), refits_of("yun2024")
     thetas = np.array([eq4.problem.theta(free) for free in draws.coefficients])
     # Where a draw has no best size inside a budget, its share is not defined.
@@ -280,7 +280,7 @@ def compute_that_experts_save():
     if eq4.not_identified:
         return Cannot(NOT_IDENTIFIED.format("Eq. 4", ", ".join(eq4.not_identified)))
     share, drawn = (100 * np.asarray(part) for part in eq4_shares()["middle"])
-    low, high = intervals.interval(drawn)
+    low, high = refits_of("yun2024").interval(drawn)
     note = f"At {middle():.1e} FLOP, far below the paper's budgets; interval over shapes."
     return Result([float(share)] * 2, note, [(low, high)] * 2)
 
@@ -291,7 +291,7 @@ def saving_grows_with_compute():
     if eq4.not_identified:
         return Cannot(NOT_IDENTIFIED.format("Eq. 4", ", ".join(eq4.not_identified)))
     (least, least_drawn), (largest, largest_drawn) = eq4_shares()["least"], eq4_shares()["largest"]
-    low, high = intervals.interval(np.log(largest_drawn / least_drawn))
+    low, high = refits_of("yun2024").interval(np.log(largest_drawn / least_drawn))
     note = (
         f"The share changes by a factor of {largest / least:.2f} ({np.exp(low):.2f} to {np.exp(high):.2f}) "
         "from the smallest to the largest compute."
@@ -340,7 +340,7 @@ def experts_want_more_tokens():
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratios = _best_tokens(drawn[0].coefficients) / _best_tokens(drawn[1].coefficients)
         ratios = np.nan_to_num(np.log(ratios), nan=0.0, posinf=99, neginf=-99)
-    low, high = intervals.interval(ratios)
+    low, high = drawn[0].interval(ratios)
     ratio = float(_best_tokens(fits[0].coefficients) / _best_tokens(fits[1].coefficients))
     note = (
         f"At {middle():.1e} FLOP the ratio is {ratio:.2f} ({np.exp(low):.2g} to {np.exp(high):.2g}). "
@@ -406,9 +406,7 @@ def along_width():
 def measured():
     """Leverage over the best dense model, by a law through the dense runs, with its interval."""
     runs = fitted()
-    return leverage.measure(
-        runs[runs.n_routed == 1], sparse(), law=LAWS["dense"], error=noise()[0], draws=DRAWS
-    ).table
+    return leverage.measure(runs[runs.n_routed == 1], sparse(), law=LAWS["dense"], error=noise()[0], draws=DRAWS).table
 
 
 @cache
@@ -430,8 +428,9 @@ def leverage_powers():
         matrix = np.column_stack([some.log_a, some.log_c, np.ones(len(some))])
         return np.linalg.lstsq(matrix, some.log_el.to_numpy(), rcond=None)[0][:2]
 
-    ends = intervals.interval(intervals.bootstrap(powers, rows, by="group", draws=DRAWS))
-    return {name: (*value,) for name, value in zip(("activation", "compute"), zip(powers(rows), *ends), strict=True)}
+    drawn = intervals.bootstrap(powers, rows, by="group", draws=DRAWS)
+    low, high = intervals.interval(drawn, freedom=rows.group.nunique() - 3)
+    return dict(zip(("activation", "compute"), zip(powers(rows), low, high, strict=True), strict=True))
 
 
 @claim("small_moe_runs-C09")
@@ -454,8 +453,8 @@ def eq_13_far_below():
     inside = (table.low <= law) & (law <= table.high)
     turn = 10 ** (-PUBLISHED["a"] / PUBLISHED["d"])
     note = (
-        f"Eq. 13 lies inside {int(inside.sum())} of {len(inside)} intervals; its median is {law.median():.2f}, measured is "
-        f"{table.leverage.median():.2f}. Its exponent of activation changes sign at {turn:.0e} FLOP."
+        f"Eq. 13 lies inside {int(inside.sum())} of {len(inside)} intervals; its median is {law.median():.2f}, measured "
+        f"is {table.leverage.median():.2f}. Its exponent of activation changes sign at {turn:.0e} FLOP."
     )
     return Result(bool(inside.mean() >= 0.9), note)
 
@@ -490,7 +489,9 @@ def of_granularity():
 @claim("small_moe_runs-C12")
 def finer_experts_lower_the_loss():
     slope, low, high, widths = of_granularity()
-    return sign(-high, -low, f"The loss changes by {spoken(slope, low, high)} nats with each doubling; {widths} widths.")
+    return sign(
+        -high, -low, f"The loss changes by {spoken(slope, low, high)} nats with each doubling; {widths} widths."
+    )
 
 
 @cache
@@ -526,7 +527,9 @@ def one_shared_expert():
 
 @claim("small_moe_runs-C17")
 def cheapest_to_serve():
-    return Cannot("Models of this size are served at the overhead of a step; models of a size that is served would tell.")
+    return Cannot(
+        "Models of this size are served at the overhead of a step; models of a size that is served would tell."
+    )
 
 
 @claim("small_moe_runs-C18")
@@ -541,7 +544,9 @@ def removed_experts():
 
 @claim("small_moe_runs-C20")
 def ratio_of_all_to_active():
-    return Cannot("All experts of a width have one size; runs with experts of several sizes at one number would decide it.")
+    return Cannot(
+        "All experts of a width have one size; runs with experts of several sizes at one number would decide it."
+    )
 
 
 @claim("small_moe_runs-C21")
