@@ -1,6 +1,6 @@
 """Put the explorers on the pages that have a cell for one, with constants taken from the package and the book's data.
 
-A code cell tagged ``explorer-tian2025`` draws a static figure, which ``explorers/tian2025.js`` replaces where scripts run.
+A code cell tagged ``explorer-tian2025`` draws a static figure; with scripts, ``explorers/tian2025.js`` takes its place.
 """
 
 import json
