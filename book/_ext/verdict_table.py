@@ -75,7 +75,7 @@ class VerdictTable(SphinxDirective):
             for paper, claims in papers.items()
         )
         words = json.dumps({"papers": names, "groups": claims_html.GROUPS})
-        return [raw(f'<div id="all-verdicts" data-words="{escape(words)}">{sections}</div>')]
+        return [raw(f'<div id="verdict-table" data-words="{escape(words)}">{sections}</div>')]
 
 
 def write(app):

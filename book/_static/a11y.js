@@ -7,7 +7,9 @@ document.querySelector(".search-button-field")?.removeAttribute("aria-label");
 const frames = new ResizeObserver((entries) => {
   for (const { target } of entries) {
     const frame = target.closest(".pst-scrollable-table-container");
-    frame.tabIndex = frame.scrollWidth > frame.clientWidth ? 0 : -1;
+    const scrolls = frame.scrollWidth > frame.clientWidth;
+    frame.tabIndex = scrolls ? 0 : -1;
+    frame.classList.toggle("scrolls", scrolls);
   }
 });
 for (const frame of document.querySelectorAll(".pst-scrollable-table-container")) {

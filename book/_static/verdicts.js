@@ -3,7 +3,7 @@
 
 (() => {
   const STEP = 20;
-  const place = document.getElementById("all-verdicts");
+  const place = document.getElementById("verdict-table");
   const { papers, groups } = JSON.parse(place.dataset.words);
   const rows = [...place.querySelectorAll("tbody tr")];
   const words = new Map(rows.map((row) => [row, row.textContent.toLowerCase()]));

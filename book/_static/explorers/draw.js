@@ -246,7 +246,7 @@ window.moelaws = (() => {
 
     const figure = cell.querySelector(".cell_output figure") ?? cell.querySelector(".cell_output") ?? cell;
     const picture = figure.querySelector("img");
-    const still = picture?.closest(".pst-scrollable-table-container") ?? picture;
+    const still = picture?.closest(".pst-scrollable-table-container, .lead-figure") ?? picture;
     if (still) still.hidden = true;
     figure.prepend(box);
     start(true);
