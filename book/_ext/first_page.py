@@ -10,6 +10,8 @@ from pathlib import Path
 import nbformat
 from claims_pages import raw
 from docutils import nodes
+from docutils.parsers.rst import directives
+from explorers import TAG
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
@@ -34,9 +36,10 @@ def lead(stem):
 
 
 class LeadFigure(SphinxDirective):
-    """The first figure of a chapter as a picture that leads to it."""
+    """The first figure of a chapter as a picture that leads to it; with scripts, an explorer may take its place."""
 
     required_arguments = 1
+    option_spec = {"explorer": directives.unchanged_required}  # noqa: RUF012
 
     def run(self):
         """Return the link, and write the picture beside the site's own."""
@@ -48,7 +51,9 @@ class LeadFigure(SphinxDirective):
         page = self.env.app.builder.get_relative_uri(self.env.docname, f"chapters/{stem}")
         root = "../" * self.env.docname.count("/")
         image = f'<img src="{root}{FOLDER}/{path.name}" alt="{escape(text)}" loading="lazy">'
-        return [raw(f'<a class="lead-figure" href="{page}">{image}</a>')]
+        link = raw(f'<a class="lead-figure" href="{page}">{image}</a>')
+        key = self.options.get("explorer")
+        return [nodes.container("", link, classes=[TAG + key])] if key else [link]
 
 
 class LastExecuted(SphinxDirective):

@@ -1,4 +1,4 @@
-"""Say what folded code does: the label of a fold is the first comment of its cell."""
+"""Say what folded code does: the label of a fold is the comment that its cell begins with."""
 
 from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
@@ -7,7 +7,7 @@ PLAIN = "Code of this cell"
 
 
 def label(source):
-    r"""Return the first line of a cell that is a comment, in words; a plain label where there is none.
+    r"""Return the comment that a cell begins with, in words; a plain label where it begins with none.
 
     Parameters
     ----------
@@ -16,12 +16,11 @@ def label(source):
 
     Examples
     --------
-    >>> label("# The printed law against 69 readings\\nprint(1)")
+    >>> label("# The printed law against 69 readings\nprint(1)")
     'Code: The printed law against 69 readings'
     """
-    comments = (line.strip().removeprefix("#").strip() for line in source.splitlines() if line.strip().startswith("#"))
-    words = next(filter(None, comments), "")
-    return f"Code: {words}" if words else PLAIN
+    first = source.strip().partition("\n")[0]
+    return f"Code: {first.lstrip('# ')}" if first.startswith("# ") else PLAIN
 
 
 class Folds(SphinxPostTransform):

@@ -55,7 +55,7 @@ def add_tags(app, pagename, templatename, context, doctree):
         return
     name, words = title(doctree), description(doctree)
     picture = app.config.html_baseurl + PICTURE if app.config.html_baseurl else context["pathto"](PICTURE, 1)
-    tags = {"og:title": name, "og:description": words, "og:type": "article", "og:site_name": app.config.project}
+    tags = {"og:title": name, "og:description": words, "og:type": "article", "og:site_name": app.config.html_title}
     marks = [f'<meta name="description" content="{escape(words)}"/>']
     marks += [
         f'<meta property="{key}" content="{escape(value)}"/>' for key, value in (tags | {"og:image": picture}).items()

@@ -21,7 +21,10 @@
     return made;
   }
 
-  const labelled = (name, input) => element("label", { class: "filter" }, name, input);
+  function labelled(name, input) {
+    input.id = `filter-${name.toLowerCase()}`;
+    return element("div", { class: "filter" }, element("label", { for: input.id }, name), input);
+  }
   const inputs = { text: element("input", { type: "search", placeholder: "a word, or an id" }) };
   for (const [field, [, options]] of Object.entries(FIELDS)) {
     inputs[field] = element("select", {}, element("option", { value: "" }, "all"),
