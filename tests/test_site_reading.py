@@ -78,7 +78,8 @@ def test_the_focus_is_seen_on_the_buttons_of_the_head(address, page):  # noqa: F
         page.keyboard.press("Shift+Tab")
         page.keyboard.press("Tab")
         style = page.evaluate("getComputedStyle(document.activeElement).outline")
-        assert "solid" in style and "3px" in style
+        assert "solid" in style
+        assert "3px" in style
 
 
 def test_the_page_of_all_verdicts_is_short(address, page):  # noqa: F811

@@ -64,7 +64,7 @@ window.moelaws = (() => {
   }
 
   // One picture. `items` are drawn in their order: shade, band, line, bars, dots, mark, rule.
-  function chart({ width, height = 300, label, x, y, items }) {
+  function chart({ width, height = 250, label, x, y, items }) {
     const left = 58, right = 14, top = 12, bottom = 46;
     const scaled = (axis, value) => {
       const [low, high, here] = axis.log ? [axis.min, axis.max, value].map(Math.log) : [axis.min, axis.max, value];
@@ -142,12 +142,13 @@ window.moelaws = (() => {
     return element("div", { class: "explorer-picture" }, svg, legend);
   }
 
+  // A table that opens with a click, so that a page stays short.
   function table(caption, head, rows) {
-    return element("div", { class: "pst-scrollable-table-container", tabindex: "0", role: "region", "aria-label": caption },
+    return element("details", {}, element("summary", {}, caption), element("div", { class: "pst-scrollable-table-container", tabindex: "0", role: "region", "aria-label": caption },
       element("table", { class: "table" }, element("caption", {}, caption),
         element("thead", {}, element("tr", {}, ...head.map((word) => element("th", { scope: "col" }, word)))),
         element("tbody", {}, ...rows.map(([first, ...rest]) => element("tr", {},
-          element("th", { scope: "row" }, first), ...rest.map((cell) => element("td", {}, cell)))))));
+          element("th", { scope: "row" }, first), ...rest.map((cell) => element("td", {}, cell))))))));
   }
 
   const written = (value) => (typeof value === "number" ? String(Number(value.toPrecision(5))) : value);
@@ -237,18 +238,20 @@ window.moelaws = (() => {
 
     function show() {
       if (!width) return;
-      const focused = document.activeElement?.dataset?.place;
+      const focused = document.activeElement?.dataset?.place, open = place.querySelector("details")?.open;
       const [sentence, ...nodes] = draw(state, width, (part, value) => { state[part] = value; keep(); show(); });
       says.textContent = sentence;
       place.replaceChildren(...nodes);
+      if (open) place.querySelector("details").open = true;
       if (focused) place.querySelector(`[data-place="${focused}"]`)?.focus();
     }
 
     const figure = cell.querySelector(".cell_output figure") ?? cell.querySelector(".cell_output") ?? cell;
     const picture = figure.querySelector("img");
     const still = picture?.closest(".pst-scrollable-table-container, .lead-figure") ?? picture;
-    if (still) still.hidden = true;
     figure.prepend(box);
+    // The caption belongs to the static picture, which stays a click away.
+    if (still) box.after(element("details", { class: "explorer-still" }, element("summary", {}, "The static figure"), still));
     start(true);
     new ResizeObserver(() => {
       if (place.clientWidth === width) return;

@@ -74,11 +74,11 @@
 
   explorer("wan2026", {
     name: "From a budget and two ratios to an architecture",
-    note: "Heads are those of Table 4 at the nearest budget. One shared and 288 routed experts in a layer, eight of them active, as in the paper. Dots: widths that the paper trained (Tables 16 to 21) at the nearest budget.",
+    note: "Heads (Table 4) and dots (widths that were trained, Tables 16 to 21) are those of the nearest budget; one shared and 288 routed experts, eight active.",
     controls: [
       { name: "flops", label: "Budget, FLOP", min: 1e17, max: 3e21, log: true, value: 3e20 },
-      { name: "expansion", label: "N/Nₐ, all over active parameters", min: 8, max: 31, step: 0.5, value: 22 },
-      { name: "density", label: "M/Nₐ, FLOP per active parameter", min: 6.5, max: 18, step: 0.1, value: 8.2 },
+      { name: "expansion", label: "N/Nₐ, all over active", min: 8, max: 31, step: 0.5, value: 22 },
+      { name: "density", label: "M/Nₐ, FLOP a parameter", min: 6.5, max: 18, step: 0.1, value: 8.2 },
       { name: "width", label: "Width d", min: 200, max: 6000, log: true, whole: true, value: 1880 },
     ],
     draw: (state, width) => {
@@ -116,7 +116,7 @@
           { dots: scale.rows.map((row) => [row[0], row[2], `width ${row[0]}: ${row[2]} layers with experts`]), class: "moe", label: `trained at ${digits(scale.flops, 1)} FLOP` },
           { dots: scale.rows.map((row) => [row[0], row[1], `width ${row[0]}: ${row[1]} dense layers`]), class: "dense" },
           { mark: [middle[0], middle[2], "middle of the sweep"], label: "printed architecture" }] });
-      const experts = chart({ width, height: 240, label: `Width of an expert over the width. ${sentence}`, x: X,
+      const experts = chart({ width, height: 190, label: `Width of an expert over the width. ${sentence}`, x: X,
         y: { title: "width of an expert", min: 30, max: 1e4, log: true },
         items: [...shades, { line: values("expert"), class: "moe", label: "width of an expert" }, { rule: state.width },
           { dots: scale.rows.map((row) => [row[0], row[3], `width ${row[0]}: experts of ${row[3]}`]), class: "moe" }] });

@@ -59,7 +59,7 @@
         items: [...PARTS.map((name, place) => ({ band: layer(place), class: `part-${place}`, label: `${name}: ${digits(here[place])} ms` })),
           ...shades, { rule: state.requests },
           { dots: cells.map((cell) => [cell.requests, cell.ms, `${cell.requests} requests: ${digits(cell.ms)} ms measured`]), class: "ink", label: "measured" }] });
-      const speeds = chart({ width, height: 240, label: `Speed-up over requests. ${sentence}`, x: X,
+      const speeds = chart({ width, height: 190, label: `Speed-up over requests. ${sentence}`, x: X,
         y: { title: "speed-up", min: 0.8, max: Math.max(2, ...along.map((requests) => gain(requests))) },
         items: [...shades, { band: along.map((requests) => [requests, ...interval(requests)]), class: "moe", label: "95 % interval over resampled loads" }, { line: [[X.min, 1], [X.max, 1]], class: "ink dashed" }, { line: along.map((requests) => [requests, gain(requests)]), class: "moe", label: "fitted sum" }, { rule: state.requests },
           { dots: cells.map((cell) => [cell.requests, whole.get(cell.requests) / cell.ms, `${cell.requests} requests: ${digits(whole.get(cell.requests) / cell.ms)} times`]), class: "ink", label: "measured" }] });

@@ -137,7 +137,7 @@
           ...(dense ? data.optima.map(([flops, size], place) => ({ mark: [flops, size, ""], label: place ? null : "printed sizes" })) : []),
           ...(dense && eight ? data.small.map(([flops, size]) => ({ mark: [flops, size, ""] })) : []),
         ] });
-      const costs = chart({ width, height: 240, label: `Cost over that of the base, over the budget. ${sentence}`, x: X,
+      const costs = chart({ width, height: 190, label: `Cost over that of the base, over the budget. ${sentence}`, x: X,
         y: { title: "cost over the base's", min: 0.05, max: 3, log: true },
         items: [...shades, { band: band("cost"), class: "third", label: "cost of a generated token" }, { line: middle("cost"), class: "third" }, { rule: state.flops },
           ...(dense && eight ? data.costs.map(([flops, value], place) => ({ mark: [flops, value, ""], label: place ? null : "printed costs" })) : [])] });
