@@ -1201,3 +1201,88 @@ def measured_shares():
         "active: with "
         f"it the law gives {listed(whole)} %.",
     )
+
+
+# What the pages show beside the claims
+
+
+@cache
+def trials():
+    """Rows of a table and those that a law is fitted to, by what is held out; with the law and what it holds fixed."""
+    light, large = steps.StepTime(lite), steps.StepTime(v3, weight_bytes=1)
+    both = pd.concat([regular(8), regular(12)])
+    fixed = {"rate": np.inf}
+    return {
+        "Table 8: 5 and 3 active": (light, regular(8), ~regular(8).top_k.isin([5, 3]), None),
+        "Table 9: 6 and 3 active": (large, regular(9), ~regular(9).top_k.isin([6, 3]), fixed),
+        "Table 9: 3 active": (large, regular(9), regular(9).top_k != 3, fixed),
+        "Table 12: pruned, from Table 8": (light, both, both.table == 8, None),
+        "Table 12: pruned, from all unpruned": (light, both, both.n_routed == 64, None),
+    }
+
+
+@cache
+def trained(name):
+    """The law fitted without the cells that a trial holds out, and these cells."""
+    law, rows, fitted, hold = trials()[name]
+    held = rows[~fitted & ~((rows.table == 12) & (rows.n_routed == 64))]
+    return fit(law, rows[fitted], RELATIVE_SQUARES, hold=hold), held
+
+
+@cache
+def held_out(name):
+    """Mean error (%) on the cells held out, and its 95 % interval by a bootstrap over loads."""
+    law, rows, fitted, hold = trials()[name]
+    held = trained(name)[1].index
+
+    def error(drawn):
+        chosen, tested = drawn[fitted[drawn.index].to_numpy()], drawn[drawn.index.isin(held)]
+        return 100 * fit(law, chosen, RELATIVE_SQUARES, hold=hold).mean_error(tested)
+
+    return error(rows), *intervals.interval(intervals.bootstrap(error, rows, "concurrency", draws=100))
+
+
+def with_floor(law, rows, floor):
+    """Step time (ms) if the decoding part cannot be shorter than a floor."""
+    parts = law.law.parts(rows, law.coefficients)
+    serial = parts["prefill"] + parts["per request"]
+    return np.maximum(floor, parts.sum(axis=1) - serial) + serial
+
+
+@cache
+def floors():
+    """The floor (ms) that fits 192 and 256 requests of one table best, and mean errors (%) without and with it."""
+    above = {table: cells(table)[cells(table).concurrency.between(REGULAR + 1, 256)] for table in (8, 12)}
+
+    def off(fitted, scored, floor):
+        law = step_law(fitted)
+        return np.abs(with_floor(law, above[scored], floor) / law.law.observed(above[scored]) - 1)
+
+    grid, rows = np.arange(1, 100, 0.1), []
+    for fitted in above:
+        floor = grid[np.argmin([(off(fitted, fitted, x) ** 2).sum() for x in grid])]
+        rows += [
+            (fitted, scored, floor, *(100 * off(fitted, scored, x).mean() for x in (0, floor))) for scored in above
+        ]
+    return pd.DataFrame(rows, columns=["fitted to", "scored on", "floor", "without", "with"])
+
+
+@cache
+def best_of_many(model):
+    """Best allocation of a model against its unmodified form, and the chance of it by the noise of repeats.
+
+    The chance is given for one allocation, and for the best of all that were tried (Šidák).
+    """
+    rows, reference = scores_of(model), uniform(model, max(scores_of(model)["first"]))
+    tried = rows[rows["shape"] != "uniform"]
+    best = tried.loc[tried.average.idxmax()]
+    gain = best.average - reference.mean()
+    alone = float(stats.t.sf(gain / (noise() * np.sqrt(1 + 1 / len(reference))), df=15))
+    return {
+        "best": "({}, {}, {}, {})".format(*best[["first", "peak", "last", "peak_layer"]]),
+        "mean active": best.mean_active,
+        "difference": gain,
+        "tried": len(tried),
+        "chance alone": alone,
+        "chance of the best": 1 - (1 - alone) ** len(tried),
+    }
