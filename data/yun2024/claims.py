@@ -17,11 +17,12 @@ from moelaws.laws.clark2022 import CLARK2022, PUBLISHED
 from moelaws.laws.saturation import saturated
 from moelaws.laws.yun2024 import YUN2024
 from moelaws.ledger import Cannot, Result, claim
-from moelaws.ledger.claims import Ledger
+from moelaws.ledger.claims import Ledger, Printed
+from moelaws.models import catalogue
 from moelaws.models.ratios import active_ratio, total_ratio
 from moelaws.papers.yun2024 import budget as along
 from moelaws.papers.yun2024 import statements as stated
-from moelaws.papers.yun2024.cost import cheapest, iteration, largest_batch, largest_size
+from moelaws.papers.yun2024.cost import cheapest, iteration, largest_batch, largest_size, step_times
 from moelaws.papers.yun2024.overtraining import (
     Budget,
     budget,
@@ -32,6 +33,7 @@ from moelaws.papers.yun2024.overtraining import (
 )
 from moelaws.papers.yun2024.rules import DEVICE, LARGEST, RULES, STATEMENTS
 from moelaws.serving.footprint import BYTES, MU, SHAREGPT, Footprint
+from moelaws.serving.steps import StepTime, load_device
 
 NAMES = [parameter.name for parameter in YUN2024.parameters]
 EXPERTS = stated.EXPERTS[1:]
@@ -86,6 +88,13 @@ def admissible(counted: str = "active") -> Floats:
 def predicted() -> Floats:
     """Return what the admissible sets give for each statement that they were asked for."""
     return stated.predict(admissible())
+
+
+@cache
+def example() -> Floats:
+    """Return the admissible set that misses the printed sizes and ratios least, counted in tolerances."""
+    worst = np.abs(stated.residuals(predicted(), tolerant=True)).max(axis=1)
+    return admissible()[worst.argmin()]
 
 
 @cache
@@ -208,6 +217,12 @@ def eight_cheapest(rule: str, counted: str = "active") -> Floats:
     return np.where(np.isnan(costs), np.inf, costs).argmin(axis=0) == 1
 
 
+def printed(name: str) -> list[Printed]:
+    """Return the printed numbers that `numbers` answers."""
+    found = Ledger("yun2024").printed(f"yun2024-{name}")
+    return [found[0]] * 2 if name == "R05" else found
+
+
 CLAUSES = {"R07": thirty_two_dearer, "R08": eight_cheapest}
 """What a claim says beside its numbers; one admissible set has to bear it out."""
 
@@ -222,13 +237,10 @@ def reached(name: str, rule: str, counted: str = "active") -> bool:
         found = HOLDING[name](rule, counted).astype(float)
         served = found[~np.isnan(found)]
         return bool(len(served) and served.all())
-    ledger = Ledger("yun2024")
-    tolerance, printed = ledger.row(f"yun2024-{name}")["tolerance"], ledger.printed(f"yun2024-{name}")
-    if name == "R05":
-        printed = [printed[0]] * 2
+    tolerance = Ledger("yun2024").row(f"yun2024-{name}")["tolerance"]
     nearest = [
         one.verdict(float(np.clip(one.value, *range_)), tolerance)
-        for one, range_ in zip(printed, numbers(name, rule, counted), strict=True)
+        for one, range_ in zip(printed(name), numbers(name, rule, counted), strict=True)
     ]
     return "differs" not in nearest and (name not in CLAUSES or bool(CLAUSES[name](rule, counted).any()))
 
@@ -273,6 +285,32 @@ def first_criterion(name: str, verdict: str) -> str:
         for what, one in STATEMENTS[name].items()
     ]
     return f"By an earlier criterion, the median of the draws by Eq. 5: {', '.join(values)}; {verdict}."
+
+
+# Data sheets against measurements
+
+
+SERVERS = {
+    8: ("DeepSeek-V2-Lite", ("A800-80G-PCIe",), 2, 2),
+    9: ("DeepSeek-V3", ("H200-141G-SXM", "fp8"), 8, 1),
+}
+"""Tables 8 and 9 of Yang et al. (2025): model, device, number of devices, bytes of a weight."""
+
+
+@cache
+def against_sheets() -> dict[int, pd.DataFrame]:
+    """Return measured step times (ms) beside those of data sheets, for tables of Yang et al. (2025)."""
+    rows = data.load("yang2025/throughput").query("concurrency <= 128")
+    tables = {key: rows[rows.table == key] for key in SERVERS}
+    return {key: table.assign(**step(key, table)) for key, table in tables.items()}
+
+
+def step(key: int, rows: pd.DataFrame) -> dict[str, Floats]:
+    """Return the times of a table's steps, measured and by data sheets."""
+    name, device, gpus, weight_bytes = SERVERS[key]
+    model = catalogue.load(name)
+    sheet = step_times(rows, model, load_device(*device), gpus, weight_bytes)
+    return {"measured": StepTime(model, weight_bytes).observed(rows), "sheet": sheet}
 
 
 # Definitions
@@ -753,12 +791,13 @@ def steepest(rule: str) -> tuple[float, float]:
 @claim("yun2024-F02")
 def figure_2():
     step, needed = SIZES[1] / SIZES[0] - 1, float(largest_size(1, DEVICE, 1)) / 1e9
+    rise, fall = 100 * (steepest(PRINTED_RULE)[0] - 1), steepest("fewest devices")[1]
     return Cannot(
         "The curves are an image, and no number is said. By Eq. 5 with data-sheet latencies the cost is about "
         f"proportional ({to(cost_slopes(), 2)} per cent for one of size) and has no jump (it rises by at most "
-        f"{100 * (steepest(PRINTED_RULE)[0] - 1):.1f} % between sizes {100 * step:.1f} % apart). On the fewest devices "
-        f"it jumps, and falls by up to a factor of {steepest('fewest devices')[1]:.0f}, where one is added, for a dense "
-        f"model at {needed:.1f} billion parameters. An earlier criterion asked for both by Eq. 5; differed."
+        f"{rise:.1f} % between sizes {100 * step:.1f} % apart). On the fewest devices it jumps, and falls by up to a "
+        f"factor of {fall:.0f} where one is added, for a dense model at {needed:.1f} billion parameters. An earlier "
+        "criterion asked for both by Eq. 5; differed."
     )
 
 

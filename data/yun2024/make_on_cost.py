@@ -1,6 +1,10 @@
-"""Write on_cost.csv: what the admissible coefficients give for each statement of Yun et al. (2024) on cost, by rule.
+"""Write extremes.csv and on_cost.csv: what the admissible coefficients give for each statement on cost, by rule.
 
 Run with ``python data/yun2024/make_on_cost.py``, after ``make_feasible.py``; ``--quick`` writes nothing.
+
+What a token costs depends on the coefficients through a few sizes alone. ``extremes.csv`` adds to the draws of
+``feasible.csv`` sets that go to the ends of these sizes: a straight line through the draws says which tolerances an end
+exhausts, and damped Gauss-Newton steps go there.
 """
 
 import sys
@@ -8,17 +12,32 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
-from make_feasible import BOX, COMPATIBLE, FAR, LOWER, NAMES, ROOM, UPPER, coefficients, misses, slopes
-from scipy.optimize import Bounds, minimize
+from make_feasible import (
+    COMPATIBLE,
+    LOWER,
+    NAMES,
+    ROOM,
+    TOLERANCES,
+    UPPER,
+    approached,
+    coefficients,
+    inside,
+    misses,
+)
 
 from moelaws import data
 from moelaws.checks import Floats
-from moelaws.papers.yun2024.budget import loss_at, optimum
-from moelaws.papers.yun2024.rules import RULES, STATEMENTS, OnCost
-from moelaws.papers.yun2024.statements import LOW, Convention
+from moelaws.papers.yun2024.budget import loss_at, optimum, size_at_loss
+from moelaws.papers.yun2024.rules import LARGEST, RULES, STATEMENTS
+from moelaws.papers.yun2024.statements import HIGH, LOW, MIDDLE, Convention, ratio
 
 HERE = Path(__file__).parent
+ENDS = [
+    *(("optimum", e, e, MIDDLE) for e in (1.0, 4.0)),
+    *(("to base", base, e, c) for c in (MIDDLE, LARGEST) for base, e in ((1.0, 8.0), (4.0, 8.0), (4.0, 16.0))),
+    *(("optimum to base", 4.0, 32.0, c) for c in (LOW, HIGH)),
+]
+"""Sizes whose ends are looked for: of optima, at equal loss over the base's, and of optima over the base's."""
 
 
 def coordinates(thetas: Floats) -> Floats:
@@ -31,85 +50,88 @@ def coordinates(thetas: Floats) -> Floats:
     return np.clip((np.stack(values, axis=1) - LOWER) / (UPPER - LOWER), 0, 1)
 
 
-def farthest(unit: Floats, convention: Convention, statement: OnCost, rule: str, sign: int, steps: int) -> float:
-    """Return how far a ratio reaches inside the set, from one of its points."""
-
-    def value(units: Floats) -> Floats:
-        units = np.clip(units, 0, 1)
-        valid = np.abs(misses(units, convention, True)).max(axis=1) < FAR
-        found = np.full(len(units), -FAR)
-        if valid.any():
-            found[valid] = np.nan_to_num(
-                sign * statement.of(coefficients(units[valid]), rule, convention.flops), nan=-FAR
-            )
-        return found
-
-    def climb(x: Floats) -> Floats:
-        h = np.where(x > 0.5, -1e-6, 1e-6)
-        found = value(np.vstack([x, x + np.diag(h)]))
-        return np.asarray((found[0] - found[1:]) / h)
-
-    def slack(x: Floats) -> Floats:
-        one = misses(x[None], convention, True)[0]
-        return np.concatenate([ROOM - one, ROOM + one])
-
-    def slack_slopes(x: Floats) -> Floats:
-        matrix = slopes(x[None], convention, True)[0]
-        return np.vstack([-matrix, matrix])
-
-    start = float(value(unit[None])[0])
-    result = minimize(
-        lambda x: -float(value(x[None])[0]),
-        unit,
-        jac=climb,
-        method="SLSQP",
-        bounds=Bounds(np.zeros(len(BOX)), np.ones(len(BOX))),
-        constraints={"type": "ineq", "fun": slack, "jac": slack_slopes},
-        options={"maxiter": steps, "ftol": 1e-7},
-    )
-    end = np.clip(result.x, 0, 1)
-    near = np.abs(misses(end[None], convention, True))[0] <= ROOM + 1e-3
-    reached = float(value(end[None])[0]) if near.all() else start
-    return sign * max(start, reached)
+def size(thetas: Floats, convention: Convention, kind: str, base: float, experts: float, flops: float) -> Floats:
+    """Return the logarithm of one of the sizes of `ENDS`."""
+    kappa = {e: ratio(convention.flops, e) for e in (base, experts)}
+    best = {e: optimum(thetas, flops, e, kappa[e])[0] for e in (base, experts)}
+    if kind == "to base":
+        loss = loss_at(thetas, best[base], flops, base, kappa[base])
+        return np.log(size_at_loss(thetas, loss, flops, experts, kappa[experts]) / best[base])
+    return np.log(best[experts] / (1 if kind == "optimum" else best[base]))
 
 
-def ranges(convention: Convention, key: str, what: str, rule: str, steps: int) -> dict[str, object]:
-    """Return one row: the least and the most of the draws, and how far an optimiser gets from these.
+def extreme(units: Floats, convention: Convention, what: tuple, sign: int, starts: int, rounds: int) -> Floats:
+    """Return coordinates of the set that go farthest towards one end of a size."""
 
-    The optimiser takes minutes; it runs where active parameters count, the convention that the claims are decided by.
-    """
-    statement = STATEMENTS[key][what]
-    rows = data.load("yun2024/feasible").query("flops_of == @convention.flops and size_of == @convention.size")
-    thetas = rows[NAMES].to_numpy()
-    drawn, units = statement.of(thetas, rule, convention.flops), coordinates(thetas)
-    known = np.isfinite(drawn)
-    row = {"counted": convention.flops, "rule": rule, "claim": key, "what": what, "served": known.mean()}
-    if not known.any():
-        return row | dict.fromkeys(("least", "greatest", "reach_low", "reach_high"), np.nan)
-    row |= {"least": drawn[known].min(), "greatest": drawn[known].max()}
-    if convention != Convention():
-        return row | {"reach_low": row["least"], "reach_high": row["greatest"]}
-    ends = [(-1, np.nanargmin(np.where(known, drawn, np.nan))), (1, np.nanargmax(np.where(known, drawn, np.nan)))]
-    low, high = (farthest(units[place], convention, statement, rule, sign, steps) for sign, place in ends)
-    return row | {"reach_low": low, "reach_high": high}
+    def values(rows: Floats) -> Floats:
+        return sign * size(coefficients(rows), convention, *what)
+
+    drawn, missed = values(units), misses(units, convention, True)
+    used = ROOM > 0
+    design = np.column_stack([missed[:, used], np.ones(len(units))])
+    slope, *_ = np.linalg.lstsq(design, drawn, rcond=None)
+    best = units[drawn.argsort()[-starts:]]
+    found = [best]
+    for part in (0.6, 0.9, 0.99):
+        targets = np.zeros((len(best), len(ROOM)))
+        targets[:, used] = part * TOLERANCES * np.sign(slope[:-1])
+        ended = approached(best, convention, True, targets, rounds)
+        found.append(ended[inside(ended, convention)])
+    rows = np.concatenate(found)
+    return rows[values(rows).argmax()]
 
 
-def main(quick: bool = False) -> pd.DataFrame:
-    """Return the ranges of every statement by every rule, for both conventions that allow any coefficients."""
+def extremes(convention: Convention, ends: list, starts: int, rounds: int) -> pd.DataFrame:
+    """Return the sets at the two ends of each size, as coefficients."""
+    units = coordinates(admissible("feasible", convention))
+    rows = [extreme(units, convention, what, sign, starts, rounds) for what in ends for sign in (-1, 1)]
+    table = pd.DataFrame(coefficients(np.array(rows)), columns=NAMES)
+    for place, name in enumerate(("flops_of", "size_of")):
+        table.insert(place, name, (convention.flops, convention.size)[place])
+    table.insert(2, "end", [f"{sign} {' '.join(map(str, what))}" for what in ends for sign in ("least", "most")])
+    return table
+
+
+def admissible(table: str, convention: Convention) -> Floats:
+    """Return the stored sets of a convention."""
+    rows = data.load(f"yun2024/{table}").query("flops_of == @convention.flops and size_of == @convention.size")
+    return rows[NAMES].to_numpy()
+
+
+def ranges(drawn: Floats, more: Floats, convention: Convention, key: str, what: str, rule: str) -> dict[str, object]:
+    """Return one row: the least and the most of the draws, and of these and the extremes."""
+    alone, both = (STATEMENTS[key][what].of(t, rule, convention.flops) for t in (drawn, np.concatenate([drawn, more])))
+    row = {"counted": convention.flops, "rule": rule, "claim": key, "what": what, "served": np.isfinite(alone).mean()}
+    ends = [f(values[np.isfinite(values)]) for values in (alone, both) for f in (_least, _most)]
+    return row | dict(zip(("least", "greatest", "reach_low", "reach_high"), ends, strict=True))
+
+
+def _least(values: Floats) -> float:
+    return float(values.min()) if len(values) else np.nan
+
+
+def _most(values: Floats) -> float:
+    return float(values.max()) if len(values) else np.nan
+
+
+def main(quick: bool = False) -> dict[str, pd.DataFrame]:
+    """Return both tables."""
+    conventions = COMPATIBLE[:1] if quick else COMPATIBLE
+    tables = [extremes(one, ENDS[:1] if quick else ENDS, *((2, 2) if quick else (12, 40))) for one in conventions]
     jobs = [
-        (convention, key, what, rule, 2 if quick else 60)
-        for convention in COMPATIBLE
+        (admissible("feasible", one), table[NAMES].to_numpy(), one, key, what, rule)
+        for one, table in zip(conventions, tables, strict=True)
         for key, parts in STATEMENTS.items()
         for what in parts
         for rule in RULES
     ]
-    calls = [delayed(ranges)(*job) for job in (jobs[:2] if quick else jobs)]
-    return pd.DataFrame(Parallel(n_jobs=1 if quick else 2)(calls))
+    on_cost = [ranges(*job) for job in (jobs[:2] if quick else jobs)]
+    return {"extremes": pd.concat(tables, ignore_index=True), "on_cost": pd.DataFrame(on_cost)}
 
 
 if __name__ == "__main__":
-    table = main("--quick" in sys.argv)
-    if "--quick" in sys.argv:
-        print(table)
-    else:
-        table.to_csv(HERE / "on_cost.csv", index=False, float_format="%.6g")
+    for name, table in main("--quick" in sys.argv).items():
+        if "--quick" in sys.argv:
+            print(table)
+        else:
+            table.to_csv(HERE / f"{name}.csv", index=False, float_format="%.8g")
