@@ -223,6 +223,11 @@ def printed(name: str) -> list[Printed]:
     return [found[0]] * 2 if name == "R05" else found
 
 
+def printed_text(name: str, places: list[int]) -> str:
+    """Return printed numbers as the paper has them."""
+    return "–".join(dict.fromkeys(printed(name)[place].text for place in places))
+
+
 CLAUSES = {"R07": thirty_two_dearer, "R08": eight_cheapest}
 """What a claim says beside its numbers; one admissible set has to bear it out."""
 
