@@ -204,7 +204,7 @@ def test_claims_files_are_consistent(paper):
 def test_a_decision_keeps_six_digits_and_whole_counts():
     ledger = Ledger("yun2024")
     assert ledger.check("yun2024-T01", [12, 81_395_712]).computed == [12, 81_395_712]
-    assert ledger.check("yun2024-D03", 7.5 / 23).computed == 0.326087
+    assert ledger.check("yun2024-D03", [7.5 / 23, 1 / 3]).computed == [0.326087, 0.333333]
     counts = Ledger("yun2024").check("yun2024-T01", [999_999_999_999, 1_234_567_890_123], note="made up").computed
     assert counts == [999_999_999_999, 1.23457e12]
 
