@@ -169,8 +169,7 @@ class Refits:
         T. C. Hesterberg, What teachers should know about the bootstrap, The American Statistician
         69 (2015) 371–386, Section 3.3.
         """
-        reach = stats.t.ppf((1 + level) / 2, max(self.groups - len(self.fit.free), 1))
-        return interval(values, 1 - 2 * stats.norm.sf(reach))
+        return interval(values, level, degrees=max(self.groups - len(self.fit.free), 1))
 
     def ranges(self, level: float = 0.95) -> Intervals:
         """Return the interval of each free parameter, as :meth:`interval` gives it, in the parameter's unit.
@@ -296,9 +295,28 @@ def _apply(statistic: Callable[[pd.DataFrame], Floats], table: pd.DataFrame, row
     return statistic(table.iloc[rows])
 
 
-def interval(draws: Floats, level: float = 0.95) -> Floats:
-    """Return the central interval of bootstrap draws, shape (2, ...)."""
+def interval(draws: Floats, level: float = 0.95, degrees: float | None = None) -> Floats:
+    """Return the central interval of bootstrap draws, shape (2, ...).
+
+    Parameters
+    ----------
+    draws : numpy.ndarray, shape (draws, ...)
+        A statistic of each draw.
+    level : float
+        Coverage.
+    degrees : float, optional
+        Degrees of freedom: groups that were drawn less parameters that were fitted. The central interval of draws
+        of few groups is too narrow; with this it is expanded as :meth:`Refits.interval` says.
+
+    Examples
+    --------
+    >>> draws = np.linspace(-1, 1, 10_001)
+    >>> interval(draws).round(3).tolist(), interval(draws, degrees=4).round(3).tolist()
+    ([-0.95, 0.95], [-0.995, 0.995])
+    """
     tail = (1 - level) / 2
+    if degrees is not None:
+        tail = stats.norm.sf(stats.t.ppf(1 - tail, degrees))
     return np.asarray(np.quantile(draws, [tail, 1 - tail], axis=0))
 
 
