@@ -23,6 +23,7 @@ from moelaws.models.catalogue import Architecture, GroupedAttention
 from moelaws.models.ratios import activation_ratio, granularity
 from moelaws.serving.experts import distinct_experts, even_experts
 from moelaws.serving.layer import LayerTime
+from moelaws.serving.steps import load_device
 
 DRAWS = 400  # resampled tables behind each interval
 JOINT = LAWS["tian2025"]
@@ -725,7 +726,7 @@ def excess(misses, one, other):
         return np.sqrt((rows[one] ** 2).mean()) - np.sqrt((rows[other] ** 2).mean())
 
     draws = uncertainty.bootstrap(difference, misses, "group", DRAWS)
-    return difference(misses), *uncertainty.interval(draws, degrees=misses.group.nunique() - 1)
+    return difference(misses), *uncertainty.interval(draws, freedom=misses.group.nunique() - 1)
 
 
 def errors(fits, misses):
@@ -761,15 +762,16 @@ def without_the_longest():
 
 @cache
 def gains(n_routed=128, router="S-Base"):
-    """Per cent by which experts lower the loss of the smallest and of the largest model: measured, and by each law."""
+    """Per cent by which experts lower the loss of a dense model, by size: measured, and by each law."""
     runs, fits = grid(), without_the_largest()[router][0]
-    loss, sizes = runs.groupby(["router", "n_dense", "n_routed"]).loss.mean(), np.sort(runs.n_dense.unique())[[0, -1]]
+    loss, sizes = runs.groupby(["router", "n_dense", "n_routed"]).loss.mean(), np.sort(runs.n_dense.unique())
     found = {"measured": [1 - loss[router, size, n_routed] / loss["Dense", size, 1] for size in sizes]}
     for name, one in fits.items():
-        columns = {key: np.repeat(sizes, 2) for key in ("n_dense", "n_active")} | {"n_tokens": np.ones(4)}
-        values = one.law.predict(one.coefficients, columns | {"n_routed": np.tile([1, n_routed], 2)}).reshape(2, 2)
-        found[name] = 1 - values[:, 1] / values[:, 0]
-    return 100 * pd.DataFrame(found, index=["smallest", "largest"]).T
+        columns = {key: np.repeat(sizes, 2) for key in ("n_dense", "n_active")} | {"n_tokens": np.ones(2 * len(sizes))}
+        experts = np.tile([1, n_routed], len(sizes))
+        dense_loss, routed_loss = one.law.predict(one.coefficients, columns | {"n_routed": experts}).reshape(-1, 2).T
+        found[name] = 1 - routed_loss / dense_loss
+    return 100 * pd.DataFrame(found, index=sizes).T
 
 
 def differences(one, other):
@@ -910,7 +912,7 @@ def power_of(x, bands):
 def ends_of(values, groups, parameters):
     """95 % interval of draws of so many groups; draws without a value are left out."""
     kept = values[~np.isnan(values).any(axis=tuple(range(1, values.ndim)))]
-    found = uncertainty.interval(np.minimum(kept, UNENDING), degrees=groups - parameters)
+    found = uncertainty.interval(np.minimum(kept, UNENDING), freedom=groups - parameters)
     return np.where(found < UNENDING / 1e100, found, np.inf)
 
 
@@ -1019,3 +1021,60 @@ def layer_ms(machine, tokens, top_k, used, **shape):
     experts = used(shape["n_routed"], top_k, tokens)
     columns = {**shape, "tokens": tokens, "top_k": top_k, "distinct_experts": experts}
     return machines()[machine].predict({k: np.broadcast_to(v, len(tokens)) for k, v in columns.items()})
+
+
+LOADS = np.geomspace(1, 16384, 113)
+PAIR = {"d_model": 4096, "d_expert": 2048, "n_routed": 256, "weight_bytes": 1}  # measured with six and eight active
+H200 = ("H200-141G-SXM", "VLLM 0.24.0", "fp8_block")
+
+
+@cache
+def six_over_eight():
+    """Time with six active experts over that with eight: measured, by spread and machine, and by the H200's law."""
+    rows = layer_times()
+    rows = rows[(rows[[*PAIR]] == pd.Series(PAIR)).all(axis=1) & (rows.dtype == "fp8_block")]
+    rows = rows.assign(machine=rows.device + ", " + rows.framework.str.partition(" ")[0])
+    times = rows.pivot(index="tokens", columns=["distribution", "machine", "top_k"], values="time_ms")
+    law = {
+        spread: layer_ms(H200, LOADS, 6, used, **PAIR) / layer_ms(H200, LOADS, 8, used, **PAIR)
+        for spread, used in (("balanced", even_experts), ("power_law_1.2", distinct_experts))
+    }
+    return times.xs(6, axis=1, level=2) / times.xs(8, axis=1, level=2), law
+
+
+@cache
+def share_of_sheet():
+    """Fitted bandwidth of each machine over that of its data sheet."""
+    sheets = data.load("devices/devices").set_index("device").bandwidth_gb_s
+    return pd.Series({key: f.values["bandwidth"] / sheets[key[0]] for key, f in machines().items()})
+
+
+@cache
+def new_shape_errors():
+    """Mean relative error of each shape, predicted by a fit to the others, for each machine."""
+    return pd.Series({key: uncertainty.left_out_error(f, "shape") for key, f in machines().items()})
+
+
+@cache
+def layer_ranges(machine):
+    """Intervals of a machine's coefficients over resampled shapes."""
+    return uncertainty.refits(machines()[machine], by="shape", draws=DRAWS).ranges()
+
+
+@cache
+def sheet_errors():
+    """Mean relative error of the least time that a data sheet gives, without any fit, for each machine."""
+    found = {}
+    for key, one in machines().items():
+        device = load_device(key[0], "bf16" if key[2] == "bfloat16" else "fp8")
+        least = device.roofline(1e12 * LAYER.work(one.table), 1e9 * LAYER.reads(one.table))
+        found[key] = float(np.abs(1e3 * least / one.table.time_ms - 1).mean())
+    return pd.Series(found)
+
+
+def implied_experts(machine, shape, tokens=64):
+    """Experts that a layer must have read to take as long as it did."""
+    rows = layer_times().set_index(MACHINE).loc[machine].query("shape == @shape and tokens == @tokens")
+    rows = rows[rows.distribution == "balanced"]
+    rest, one = (machines()[machine].predict(rows.assign(distinct_experts=n)) for n in (0, 1))
+    return float(((rows.time_ms - rest) / (one - rest)).iloc[0])
