@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from moelaws.cli.output import echo_json, echo_warnings
+from moelaws.cli.output import echo_json, echo_warnings, name_and_text
+from moelaws.cli.reading import mapped, rows_of
 from moelaws.errors import InputError
 
 if TYPE_CHECKING:
@@ -42,9 +43,6 @@ _OPTIONS = (
     click.option("--where", "condition", metavar="EXPR", help="Rows to use, such as \"annealed == 'yes'\"."),
     click.option("--final", is_flag=True, help="Keep the last row of each run, where rows are points on the way."),
     click.option("--pool", multiple=True, metavar="COLUMN", help="A convention to leave aside: its rows go together."),
-    click.option("--map", "rename", multiple=True, metavar="NAME=COLUMN", help="What a column is called in TABLE.csv."),
-    click.option("--unit", multiple=True, metavar="NAME=NUMBER", help="Its unit: n_tokens=1e9 where it is billions."),
-    click.option("--decimal", type=click.Choice([".", ","]), help="Mark before decimals; the other one for thousands."),
 )
 
 
@@ -52,7 +50,7 @@ def _reading(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that say how the table is read and what is minimised."""
     for option in reversed(_OPTIONS):
         command = option(command)
-    return command
+    return mapped(command)
 
 
 @click.command("fit")
@@ -100,7 +98,7 @@ def fit_command(
     rows, loss = _read(table, (*law.columns, law.response), **reading)
     chosen, objections = (None, []) if holdout is None else _held_out(rows, holdout)
     train, held = (rows, None) if chosen is None else (rows[~chosen], rows[chosen])
-    fitted = fit(law, train, loss, _held(law, hold), dict(_pairs("--tie", tie)))
+    fitted = fit(law, train, loss, _held(law, hold), dict(name_and_text(tie, "--tie")))
     objections += fitted.warnings
     sample, ends = None, {}
     if draws is not None:
@@ -129,8 +127,10 @@ def fit_command(
             "groups": sample.groups if sample else None,
         },
         "units": {key: QUANTITIES[key].unit for key in (*law.columns, law.response) if key in QUANTITIES},
-        "held": [parameter.name for parameter in law.parameters if parameter.name in dict(_pairs("--hold", hold))],
-        "tied": dict(_pairs("--tie", tie)),
+        "held": [
+            parameter.name for parameter in law.parameters if parameter.name in dict(name_and_text(hold, "--hold"))
+        ],
+        "tied": dict(name_and_text(tie, "--tie")),
         "objective": fitted.objective,
         "status": fitted.status,
         "n_rows": len(fitted.table),
@@ -269,12 +269,9 @@ def _read(
     condition: str | None,
     final: bool,
     pool: tuple[str, ...],
-    rename: tuple[str, ...],
-    unit: tuple[str, ...],
-    decimal: str | None,
+    **options: Any,
 ) -> "tuple[pd.DataFrame, Loss]":
     """Return the rows and the loss that the options ask for."""
-    from moelaws.data import table as tables
     from moelaws.data.condition import where
     from moelaws.data.quantities import CONVENTIONS
     from moelaws.fitting import rows as checks
@@ -284,12 +281,7 @@ def _read(
         raise InputError("Option --delta belongs to Huber's loss; --loss huber is expected with it.")
     if delta is not None and not (DELTAS[0] <= delta <= DELTAS[1]):
         raise InputError(f"Option --delta is {delta:g}; a positive number is expected, {DELTAS[0]:g} to {DELTAS[1]:g}.")
-    factors = {name: _number("--unit", text) for name, text in _pairs("--unit", unit)}
-    if wrong := [name for name, factor in factors.items() if factor <= 0]:
-        raise InputError(
-            f"Option --unit gives {wrong[0]} the factor {factors[wrong[0]]:g}; a positive one is expected."
-        )
-    rows = tables.read(table, list(columns), dict(_pairs("--map", rename)), factors, decimal)
+    rows = rows_of(table, columns, **options)
     for name in pool:
         if name not in rows or name not in CONVENTIONS:
             known = ", ".join(column for column in CONVENTIONS if column in rows) or "none"
@@ -319,7 +311,7 @@ def _check_groups(rows: "pd.DataFrame", by: str | None) -> None:
 
 
 def _held(law: "Law", pairs: tuple[str, ...]) -> dict[str, float]:
-    held = {name: _number("--hold", text) for name, text in _pairs("--hold", pairs)}
+    held = {name: _number("--hold", text) for name, text in name_and_text(pairs, "--hold")}
     for parameter in law.parameters:
         if parameter.name in held and not parameter.low <= parameter.value(held[parameter.name]) <= parameter.high:
             raise InputError(
@@ -327,16 +319,6 @@ def _held(law: "Law", pairs: tuple[str, ...]) -> dict[str, float]:
                 f"{parameter.low:g} to {parameter.high:g} is expected."
             )
     return held
-
-
-def _pairs(option: str, texts: tuple[str, ...]) -> list[tuple[str, str]]:
-    pairs: list[tuple[str, str]] = []
-    for text in texts:
-        name, sign, value = (part.strip() for part in text.partition("="))
-        if not (name and sign and value) or name in dict(pairs):
-            raise InputError(f"Option {option} is '{text}'; NAME=VALUE is expected, once for each name.")
-        pairs.append((name, value))
-    return pairs
 
 
 def _number(option: str, text: str) -> float:

@@ -49,3 +49,14 @@ def pairs_of(texts: Iterable[str], option: str) -> dict[str, float]:
                 f"Option {option} is '{text}'; a name and a number, as in n_active=1e9, is expected."
             ) from None
     return pairs
+
+
+def name_and_text(texts: Iterable[str], option: str) -> list[tuple[str, str]]:
+    """Return names and texts of an option that is given as ``NAME=TEXT``, once for each."""
+    pairs: list[tuple[str, str]] = []
+    for text in texts:
+        name, sign, value = (part.strip() for part in text.partition("="))
+        if not (name and sign and value) or name in dict(pairs):
+            raise InputError(f"Option {option} is '{text}'; NAME=VALUE is expected, once for each name.")
+        pairs.append((name, value))
+    return pairs
