@@ -66,6 +66,7 @@ for command in (
     cli_claims.claims_command,
     cli_data.data_command,
     cli_fits.fit_command,
+    cli_fits.fit_serving_command,
     cli_fits.predict_command,
     cli_fits.compare_command,
     cli_allocate.allocate_command,

@@ -21,17 +21,22 @@ _OPTIONS = (
         "--unit", multiple=True, metavar="NAME=UNIT", help="Such as n_tokens=billion, n_active=suffix, loss=perplexity."
     ),
     click.option("--decimal", type=click.Choice([".", ","]), help="Mark before decimals; the other is for thousands."),
-    click.option(
-        "--config", type=click.Path(), metavar="FILE", help="config.json of all rows, which counts their parameters."
-    ),
+)
+_CONFIG = click.option(
+    "--config", metavar="FILE", type=click.Path(), help="config.json of all rows, to count parameters."
 )
 
 
-def mapped(command: Callable[..., None]) -> Callable[..., None]:
+def mapped_names(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that make a table's names and units those of the book."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
+
+
+def mapped(command: Callable[..., None]) -> Callable[..., None]:
+    """Add these options, and that for the model that a table of runs may be about."""
+    return mapped_names(_CONFIG(command))
 
 
 def mapping_of(file: str | None, rename: tuple[str, ...], unit: tuple[str, ...], decimal: Any) -> "Mapping":

@@ -195,6 +195,8 @@ def _design(problem: Problem) -> Iterator[str]:
     if copies := int(table.assign(**{response: problem.observed}).duplicated().sum()):
         yield f"{copies} rows repeat another one in all columns of the law, which makes intervals too narrow."
     spread = [name for name in law.columns if table[name].nunique() > 1]
+    if law.link == "identity" and not law.shape:
+        return  # a sum of known terms: columns need not vary, and which terms go together is said of the optimum
     for name in law.columns:
         if name not in spread:
             yield f"Column '{name}' has one value, so that its effect, and an exponent of it, are not determined."

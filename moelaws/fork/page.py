@@ -103,7 +103,10 @@ def _against(law: str, inside: Sequence[object], outside: Sequence[object]) -> s
     within = f"inside our interval {_listed(inside)}" if inside else ""
     beyond = f"outside {_listed(outside)}" if outside else ""
     parts = " and ".join(filter(None, (within, beyond)))
-    return f"Of the printed coefficients{source}, those {parts}. They belong to another text, tokenizer and way of counting, so that a difference is no contradiction."
+    return (
+        f"Of the printed coefficients{source}, those {parts}. They belong to another text, tokenizer and way of "
+        "counting, so that a difference is no contradiction."
+    )
 
 
 def _listed(names: Sequence[object]) -> str:
