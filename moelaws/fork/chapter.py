@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -26,6 +26,7 @@ from moelaws.fitting.rows import refuse
 from moelaws.laws import LAWS, find
 from moelaws.laws.base import Law
 from moelaws.paths import ROOT
+from moelaws.serving.measured import COLUMNS as SERVED
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 LONGEST_NAME = 40
@@ -120,7 +121,7 @@ def region(rows: pd.DataFrame, law: Law) -> str:
     'n_active * n_tokens > 5e+19'
     """
     sizes = [name for name in ("n_active", "n_dense", "n_total") if name in law.columns]
-    spent = ["flops"] if "flops" in rows and not needs_flops(rows) else [*sizes[:1], "n_tokens"]
+    spent = ["flops"] if "flops" in rows and not _has_gaps(rows) else [*sizes[:1], "n_tokens"]
     columns = [name for name in spent if name in rows] if "n_tokens" in law.columns or "flops" in spent else sizes[:1]
     columns = columns or [law.columns[0]]
     spent_by_row = np.prod([rows[name].to_numpy(dtype=float) for name in columns], axis=0)
@@ -135,8 +136,19 @@ def region(rows: pd.DataFrame, law: Law) -> str:
     return f"{' * '.join(columns)} > {ends[int(np.argmin(shares))]:.3g}"
 
 
-def needs_flops(rows: pd.DataFrame) -> bool:
-    """Tell whether a table's compute has gaps."""
+def heaviest(rows: pd.DataFrame) -> str:
+    """Return a condition that holds about a fifth of measurements out: those of the highest load."""
+    loads = np.unique(rows["concurrency"])
+    if len(loads) < 3:
+        raise InputError(
+            f"The table has {len(loads)} loads; at least 3 are expected, of which the highest is held out."
+        )
+    ends = np.sqrt(loads[1:-1] * loads[2:])
+    shares = [abs(float((rows["concurrency"] > end).mean()) - SHARE) for end in ends]
+    return f"concurrency > {ends[int(np.argmin(shares))]:.4g}"
+
+
+def _has_gaps(rows: pd.DataFrame) -> bool:
     return bool(pd.to_numeric(rows["flops"], errors="coerce").isna().any())
 
 
@@ -179,7 +191,7 @@ def listed(name: str) -> str:
 
 
 def write(
-    name: str, rows: pd.DataFrame, chosen: Plan, title: str | None = None, template: str = "runs.md", **more: str
+    name: str, rows: pd.DataFrame, words: Mapping[str, str], template: str = "runs.md", config: bytes | None = None
 ) -> list[Path]:
     """Write the files of a chapter, and its line in the table of contents: all of it or nothing.
 
@@ -189,10 +201,12 @@ def write(
         Small letters, digits and single hyphens, such as ``our-sweep``.
     rows : pandas.DataFrame
         The runs.
-    chosen : Plan
-        What the chapter compares.
-    title : str, optional
-        Title of the chapter.
+    words : mapping
+        What stands between two @ in the template, `title` among them; see :func:`words_of_runs`.
+    template : str
+        The page with gaps.
+    config : bytes, optional
+        A model's ``config.json``, to be kept beside the table.
 
     Returns
     -------
@@ -204,15 +218,14 @@ def write(
         free(name)  # another writer may have been faster
         taken = [int(path.name[:2]) for path in ROOT.glob("chapters/[0-9][0-9]-*.md")]
         page = ROOT / "chapters" / f"{max(taken, default=-1) + 1:02d}-{name}.md"
-        folder = ROOT / "data" / name
-        contents = ROOT / _CONTENTS
+        folder, contents = ROOT / "data" / name, ROOT / _CONTENTS
         with tempfile.TemporaryDirectory(dir=ROOT, prefix=".moelaws-") as scratch:
             made = Path(scratch, name)
             made.mkdir()
-            _write_data(made, name, rows, title or _title(name))
-            text = _Page(_TEMPLATES.joinpath(template).read_text(encoding="utf-8")).substitute(
-                _words(name, chosen, title or _title(name)) | more
-            )
+            _write_data(made, name, rows, words["title"])
+            if config is not None:
+                (made / "config.json").write_bytes(config)
+            text = _Page(_TEMPLATES.joinpath(template).read_text(encoding="utf-8")).substitute({"name": name, **words})
             Path(scratch, "page.md").write_text(text, encoding="utf-8")
             Path(scratch, _CONTENTS).write_text(_with_chapter(contents, page.stem), encoding="utf-8")
             try:
@@ -257,35 +270,29 @@ def _alone() -> Iterator[None]:
         os.close(handle)
 
 
-def _title(name: str) -> str:
-    return f"Our own runs: {name.replace('-', ' ')}"
-
-
-def _words(name: str, chosen: Plan, title: str) -> dict[str, str]:
+def words_of_runs(name: str, chosen: Plan, title: str | None = None) -> dict[str, str]:
+    """Return what a chapter on runs says of its law."""
     law = find(chosen.law)
-    n_parameters = len(law.parameters)
-    more = """
-```{code-cell} ipython3
-:tags: [hide-input]
-
-# The other coefficients
-page.beside(found).iloc[8:]
-```
-"""
-    laws = [f'"{one}"' for one in chosen.laws]
+    rest = (
+        "\n```{code-cell} ipython3\n:tags: [hide-input]\n\n# The other coefficients\npage.beside(found).iloc[8:]\n```\n"
+    )
     reasons = "; ".join(f"`{one}` for {why}" for one, why in chosen.left_out.items())
     return {
-        "name": name,
-        "title": title,
+        "title": title or title_of(name),
         "law": chosen.law,
-        "laws": ",\n    ".join(["", *laws])[1:].lstrip() if len(laws) < 4 else "\n    " + ",\n    ".join(laws) + ",\n",
+        "laws": "\n    " + "\n    ".join(f'"{one}",' for one in chosen.laws) + "\n",
         "holdout": chosen.holdout,
         "along": chosen.along,
         "formula": _formula(law.formula),
         "cite": citation(law),
-        "more": more if n_parameters > 8 else "",
+        "more": rest if len(law.parameters) > 8 else "",
         "left_out": f"Not compared are {reasons}." if reasons else "",
     }
+
+
+def title_of(name: str) -> str:
+    """Return the title of a chapter that was given none."""
+    return f"Our own runs: {name.replace('-', ' ')}"
 
 
 def _formula(text: str) -> str:
@@ -351,6 +358,8 @@ def _field(name: str, column: pd.Series) -> dict[str, object]:
     field: dict[str, object] = {"name": name, "type": "number" if numeric else "string"}
     if name in QUANTITIES:
         field |= {"unit": QUANTITIES[name].unit or "1", "description": QUANTITIES[name].meaning}
+    elif name in SERVED:
+        field |= dict(zip(("unit", "description"), SERVED[name], strict=True))
     elif name in CONVENTIONS:
         field["description"] = f"how {' and '.join(CONVENTIONS[name])} was counted or measured"
     else:
