@@ -94,7 +94,8 @@ class Mapping(BaseModel):
         for name in dict.fromkeys([*needed, *self.units]):
             column = numbers(self.with_cells(table, name, path), name, path)
             table = table.assign(**{name: self.scaled(name, column)})
-        return table
+        others = [name for name in self.columns if name not in needed and name not in self.units]
+        return table.assign(**{name: _guessed(self.with_cells(table, name, path)[name]) for name in others})
 
     def renamed(self, table: pd.DataFrame, path: str) -> pd.DataFrame:
         """Return the chosen rows with the columns of the mapping, in the units of the file, and its conventions."""
