@@ -118,7 +118,7 @@ def region(rows: pd.DataFrame, law: Law) -> str:
     --------
     >>> rows = pd.DataFrame({"n_active": [1e8, 1e9, 1e8, 1e9, 1e9], "n_tokens": [1e9, 1e9, 1e10, 1e10, 1e11]})
     >>> region(rows, find("dense"))
-    'n_active * n_tokens > 5e+19'
+    'n_active * n_tokens > 3.16e+19'
     """
     sizes = [name for name in ("n_active", "n_dense", "n_total") if name in law.columns]
     spent = ["flops"] if "flops" in rows and not _has_gaps(rows) else [*sizes[:1], "n_tokens"]
