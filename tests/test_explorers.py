@@ -122,7 +122,7 @@ def test_the_interval_of_leverage_is_the_chapters(visit, rng):
     value, ends = work.refitted_el(*points.T)
     rows = [[dict(zip(["activation", "granularity", "flops"], row, strict=True))] for row in points.tolist()]
     found = in_browser(visit("tian2025"), "moelaws.laws.tian2025Reach", rows)
-    np.testing.assert_allclose(found, np.log(ends / value).T, atol=0.015)
+    np.testing.assert_allclose(found, np.log(ends / value).T, atol=0.03)
 
 
 def test_conventions_of_the_ratio_are_the_packages(visit):

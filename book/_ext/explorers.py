@@ -29,9 +29,9 @@ def tian2025():
     work = ledger.module("tian2025")
     refit, shown = work.refit(), work.readings("8")
     columns = {"activation": "activation_ratio", "granularity": "granularity", "flops": "flops"}
-    nodes = [np.geomspace(0.004, 1, 11), np.geomspace(1, 32, 6), np.geomspace(1e17, 1e25, 9)]
+    nodes = [np.geomspace(0.004, 1, 11), np.geomspace(1, 32, 11), np.geomspace(1e17, 1e25, 9)]
     ends = [work.refitted_el(*np.meshgrid(*nodes[:2], flops, indexing="ij")) for flops in nodes[2]]
-    reach = np.stack([(edges / value).T.reshape(11, 6, 2) for value, edges in ends], axis=2)
+    reach = np.stack([(edges / value).T.reshape(11, 11, 2) for value, edges in ends], axis=2)
     rows = shown.drop_duplicates([*columns.values(), "leverage"])
     return {
         "printed": leverage.PUBLISHED,

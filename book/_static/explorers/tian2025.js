@@ -46,7 +46,7 @@
 
   explorer("tian2025", {
     name: "Leverage by the law, for a design and a budget",
-    note: "Published: more than 7 at 10²² FLOP, 3.1 % and granularity 12. The band is the refit's 95 % interval over resampled designs. Shared experts are taken as half of the active routed ones, as in the readings; the refit always counts routed experts only.",
+    note: "Published: more than 7 at 10²² FLOP, 3.1 % and granularity 12. The band is the refit's 95 % interval over resampled designs, interpolated to some per cent. Shared experts are taken as half of the active routed ones, as in the readings; the refit always counts routed experts only.",
     controls: [
       { name: "activation", label: "Activation ratio", min: 0.004, max: 1, log: true, value: 0.03125, show: (value) => percent(value) },
       { name: "granularity", label: "Granularity", min: 1, max: 32, log: true, value: 12 },
