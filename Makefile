@@ -38,7 +38,7 @@ mutants: .venv/.installed ## change the package in many single places, and list 
 lock: .venv/.installed ## resolve requirements.lock anew from pyproject.toml; UPGRADE= keeps the versions that it has
 	$(PY) -m uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 \
 	    --no-header --no-annotate --no-emit-index-url \
-	    --extra book --extra test pyproject.toml --output-file requirements.lock
+	    --extra book --extra lab --extra test pyproject.toml --output-file requirements.lock
 
 lock: UPGRADE ?= --upgrade
 
