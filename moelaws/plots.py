@@ -15,6 +15,9 @@ PAGE = 7.2
 """Width of a figure that fills the text, inches."""
 
 INK, MUTED = "#1b1f24", "#6b7280"
+MOE, DENSE = "#21756b", "#b4530f"
+"""Colours of mixture-of-experts and of dense models, on every page; they differ in lightness, too."""
+
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 

@@ -10,22 +10,23 @@ from pathlib import Path
 import jupytext
 import nbformat
 
-SKELETON = [
-    "Paper card",
-    "In one minute",
-    "The question and the notation",
+from moelaws.ledger.claims import MIME
+
+# The sections of a chapter on a paper and of one without; the pair is how many results, each with a title of its own.
+OF_A_PAPER = [
+    "Why it matters",
     "The law",
-    "The data",
-    "Fit and uncertainty",
+    "What was tested, and how",
+    (3, 5),
     "The paper's figures",
-    "The ledger",
     "Where it stops holding",
-    "Exercises",
-    "Redo it on your data",
-    "References",
 ]
-EXERCISES = 5
+WITHOUT_PAPER = ["The question", "The runs", (3, 5), "The limits"]
+LAST = ["Exercises", "Your data", "References"]
+EXERCISES = 5, 7
+EXERCISE_EDGE = re.compile(r"[`:]{3,}\{(?:exercise|solution)-(start|end)\}")
 LONGEST_FUNCTION = 10  # lines
+WORDS, CODE, SHOWN_CODE, FIGURES, ROWS = 2500, 500, 150, 8, 8
 
 
 @dataclass
@@ -44,8 +45,30 @@ class Chapter:
 
     @property
     def key(self):
-        """The paper's key: ``yang2025`` of ``03-yang2025``."""
-        return self.name.partition("-")[2]
+        """The paper's key: ``yang2025`` of ``03-yang2025`` and of its evidence."""
+        return self.name.partition("-")[2].removesuffix("-evidence")
+
+    @property
+    def is_evidence(self):
+        """Whether the page is the evidence of a chapter."""
+        return self.name.endswith("-evidence")
+
+    def told(self):
+        """Yield the number and the stored cell of all but exercises and their solutions."""
+        inside = False
+        for number, cell in enumerate(self.stored.cells, 1):
+            if cell.cell_type != "markdown":
+                if not inside:
+                    yield number, cell
+                continue
+            kept = []
+            for line in cell.source.split("\n"):
+                edge = EXERCISE_EDGE.match(line)
+                if edge:
+                    inside = edge[1] == "start"
+                elif not inside:
+                    kept.append(line)
+            yield number, nbformat.v4.new_markdown_cell("\n".join(kept))
 
     def cells(self, kind):
         """Yield the number, counted from one, and the stored cell, for cells of one kind."""
@@ -220,25 +243,33 @@ def no_typed_number(chapter):
 
 
 def no_typed_result(chapter):
-    """No number is typed into a string that the ledger or the prose shows as computed."""
-    return [
-        chapter.problem(number, f"the number {found} is typed into a string")
-        for number, tree in chapter.trees()
-        for call in ast.walk(tree)
-        if isinstance(call, ast.Call) and _shows_a_result(call.func)
-        for argument in [*call.args, *(keyword.value for keyword in call.keywords)]
-        for text in _strings(argument)
-        for found in decimals(text)
-    ]
+    """No number is typed into a string that the prose shows as computed."""
+    return [chapter.problem(number, what) for number, tree in chapter.trees() for what in typed_results(tree)]
 
 
-def _shows_a_result(function):
-    match function:
-        case ast.Name(id="glue"):
-            return True
-        case ast.Attribute(value=ast.Name(id="ledger"), attr="check" | "cannot"):
-            return True
-    return False
+def typed_results(tree):
+    """Yield what is typed in calls that show a result, of a cell or of the functions that decide claims."""
+    for call in ast.walk(tree):
+        if not isinstance(call, ast.Call) or getattr(call.func, "id", None) not in {"glue", "Result", "Cannot"}:
+            continue
+        arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
+        yield from (
+            f"the number {found} is typed into a string"
+            for argument in arguments
+            for text in _strings(argument)
+            for found in decimals(text)
+        )
+        if call.func.id == "Result" and arguments and _is_literal(arguments[0]):
+            yield f"the result {ast.unparse(arguments[0])} is typed"
+
+
+def _is_literal(node):
+    """Whether a value is typed as it is, and not computed."""
+    try:
+        ast.literal_eval(node)
+    except ValueError:
+        return False
+    return True
 
 
 def _strings(node):
@@ -283,13 +314,17 @@ DIRECTIVE = re.compile(
 )
 
 
+LEVEL = r"^★{1,3} · \d+ minutes · needs: \S"
+
+
 def solved_exercises(chapter):
-    """There are enough exercises, and each has a hidden solution that computes something."""
-    asked, solved, solving = [], set(), None
+    """There are enough exercises, each in its form, and each has a hidden solution that computes its answer."""
+    asked, solved, solving = [], {}, None
     problems = []
     for number, cell in enumerate(chapter.stored.cells, 1):
         if cell.cell_type == "code":
-            solved |= {solving} - {None}
+            if solving:
+                solved[solving] = cell.source
             continue
         for found in DIRECTIVE.finditer(cell.source):
             name, edge, options = found.group("name", "edge", "options")
@@ -298,24 +333,123 @@ def solved_exercises(chapter):
             elif name == "exercise":
                 label = re.search(r"^:label:[ \t]*(\S+)", options, re.M)
                 asked.append((number, label and label[1]))
+                text = cell.source[found.end() :].partition("{exercise-end}")[0]
+                for what, form in [("level, minutes and needs", LEVEL), ("Hint:", "^Hint: "), ("Answer:", "^Answer: ")]:
+                    if not re.search(form, text, re.M):
+                        problems.append(chapter.problem(number, f"the exercise has no line of {what}"))
             elif edge == "-start":
                 solving = options.split()[0]
                 if not re.search(r"^:class:.*\bdropdown\b", options, re.M):
                     problems.append(chapter.problem(number, f"the solution of {solving} is not a dropdown"))
-    if len(asked) < EXERCISES:
-        problems.append(f"{chapter.name}: {len(asked)} exercises, should be at least {EXERCISES}")
-    unsolved = [(number, label) for number, label in asked if label not in solved]
-    return problems + [chapter.problem(number, f"{label} has no executed solution") for number, label in unsolved]
+    least, most = EXERCISES
+    if not least <= len(asked) <= most:
+        problems.append(f"{chapter.name}: {len(asked)} exercises, should be {least} to {most}")
+    unsolved = [(number, label) for number, label in asked if not assigns_answer(solved.get(label, ""))]
+    return problems + [chapter.problem(number, f"{label} has no executed 'answer = …'") for number, label in unsolved]
+
+
+def assigns_answer(source):
+    """Whether a cell assigns to ``answer``."""
+    return re.search(r"^answer = ", source, re.M) is not None
 
 
 def sections_in_order(chapter):
-    """The chapter has the sections of every chapter, in their order."""
+    """The chapter has the sections of every chapter, in their order, with three to five results among them."""
     found = []
     for _, cell in chapter.cells("markdown"):
         found += re.findall(r"^## (.+?)\s*$", without_code(cell.source), re.M)
-    if found == SKELETON:
+    start = OF_A_PAPER if "The law" in found else WITHOUT_PAPER
+    least, most = results = next(part for part in start if isinstance(part, tuple))
+    before, after = start[: start.index(results)], start[start.index(results) + 1 :] + LAST
+    n_results = len(found) - len(before) - len(after)
+    if found[: len(before)] == before and found[-len(after) :] == after and least <= n_results <= most:
         return []
-    return [f"{chapter.name}: the sections are {', '.join(found)}; they should be {', '.join(SKELETON)}"]
+    wanted = ", ".join([*before, f"{least} to {most} results", *after])
+    return [f"{chapter.name}: the sections are {', '.join(found)}; they should be {wanted}"]
+
+
+# Limits
+
+
+def words(text):
+    """Count the words of prose in a text; a formula and a role are a word each, tables and options are none."""
+    text = re.sub(r"^(\s*\||\s*:[\w-]+:|[`:]{3,}).*$", " ", without_code(text), flags=re.M)
+    text = re.sub(r"\$\$.*?\$\$(\s*\([\w-]+\))?|\$[^$]+\$", " x ", text, flags=re.S)
+    text = re.sub(r"\{[\w:.-]+\}`[^`]*`", " x ", text)
+    return len(re.findall(r"\w[\w'’.,-]*", text))
+
+
+def short_prose(chapter):
+    """A chapter can be read in twenty minutes."""
+    found = sum(words(cell.source) for _, cell in chapter.told() if cell.cell_type == "markdown")
+    return [] if found <= WORDS else [f"{chapter.name}: {found} words of prose, should be at most {WORDS}"]
+
+
+def little_code(chapter):
+    """A chapter has little code, and shows less."""
+    lines = {True: 0, False: 0}
+    for _, cell in chapter.told():
+        if cell.cell_type == "code":
+            lines[is_hidden(cell)] += len(cell.source.splitlines())
+    limits = [("lines of code", sum(lines.values()), CODE), ("lines of code that show", lines[False], SHOWN_CODE)]
+    return [f"{chapter.name}: {found} {what}, should be at most {most}" for what, found, most in limits if found > most]
+
+
+def is_hidden(cell):
+    """Whether a reader of the site does not see a cell's code at once."""
+    return bool({"hide-input", "hide-cell", "remove-input", "remove-cell"} & set(cell.metadata.get("tags", [])))
+
+
+def few_figures(chapter):
+    """A chapter has few figures."""
+    found = len(list(figures(chapter)))
+    return [] if found <= FIGURES else [f"{chapter.name}: {found} figures, should be at most {FIGURES}"]
+
+
+def short_tables(chapter):
+    """A chapter's tables can be seen as a whole; long ones belong to its evidence."""
+    problems = []
+    for number, cell in chapter.told():
+        if cell.cell_type == "markdown":
+            tables = re.findall(r"(?:^[ \t]*\|.*\n?)+", cell.source, re.M)
+            found = [len(table.strip().splitlines()) - 2 for table in tables]
+        else:
+            pages = [output.get("data", {}).get("text/html", "") for output in cell.outputs]
+            found = [
+                len(re.findall(r"<tr", body))
+                for page in pages
+                for body in re.findall(r"<tbody>.*?</tbody>", page, re.S)
+            ]
+        problems += [
+            chapter.problem(number, f"a table of {n} rows, should be at most {ROWS}") for n in found if n > ROWS
+        ]
+    return problems
+
+
+def named_folds(chapter):
+    """A folded cell begins with a comment that says what it does, which is what a reader sees of it."""
+    return [
+        chapter.problem(number, "is folded and does not begin with a comment that says what it does")
+        for number, cell in chapter.cells("code")
+        if "hide-input" in cell.metadata.get("tags", []) and not re.match(r"# \S", cell.source)
+    ]
+
+
+def every_claim_once(chapter):
+    """An evidence page shows each claim of its set once."""
+    shown, stored = Counter(), []
+    for _, cell in chapter.cells("code"):
+        for output in cell.outputs:
+            bundle = output.get("data", {})
+            shown.update(re.findall(r'<div class="claim" id="([^"]+)"', bundle.get("text/html", "")))
+            stored += [claim["id"] for claim in bundle.get(MIME, {}).get("claims", [])]
+    if not stored:
+        return [f"{chapter.name}: shows no ledger, which stores its verdicts"]
+    return [
+        f"{chapter.name}: {name} is shown {shown[name.lower()]} times, should be once"
+        for name in stored
+        if shown[name.lower()] != 1
+    ]
 
 
 # Code
@@ -365,7 +499,7 @@ def no_relative_path(chapter):
     ]
 
 
-RULES = [
+EVERY_PAGE = [
     same_cells,
     executed_in_order,
     no_error_or_warning,
@@ -375,12 +509,18 @@ RULES = [
     no_typed_number,
     no_typed_result,
     equations_have_a_place,
-    solved_exercises,
-    sections_in_order,
     short_functions,
     public_names,
     no_relative_path,
+    named_folds,
 ]
+CHAPTERS = [solved_exercises, sections_in_order, short_prose, little_code, few_figures, short_tables]
+EVIDENCE = [every_claim_once]
+
+
+def rules(name):
+    """Return the rules of a page by the name of its file."""
+    return EVERY_PAGE + (EVIDENCE if name.endswith("-evidence") else CHAPTERS)
 
 
 def stored_chapters(root):

@@ -18,8 +18,16 @@ from moelaws.ledger.claims import Ledger, Printed
     [
         ("45.6", "", 45.6499, "", "agrees"),
         ("45.6", "", 45.55, "", "agrees"),
-        ("45.6", "", 45.66, "", "differs"),
-        ("45.6", "", 45.66, "0.1", "close"),
+        ("45.6", "", 45.54, "", "differs"),
+        ("45.6", "", 45.54, "0.1", "close"),
+        # Cut instead of rounded: to two digits or more, away from zero only, and neither a bound nor a reading.
+        ("45.6", "", 45.66, "", "close"),
+        ("45.6", "", 45.699, "", "close"),
+        ("45.6", "", 45.71, "", "differs"),
+        ("-45.6", "", -45.66, "", "close"),
+        ("-45.6", "", -45.54, "", "differs"),
+        ("7", "", 7.7, "", "differs"),
+        ("0.07", "", 0.077, "", "differs"),
         ("150", "", 150.4, "", "agrees"),
         ("150", "", 166.9, "15 %", "close"),
         ("150", "", 180.0, "15 %", "differs"),
@@ -29,7 +37,7 @@ from moelaws.ledger.claims import Ledger, Printed
         ("1", "<=", 1.2, "", "differs"),
         ("1", "<=", -5.0, "", "agrees"),
         ("1.2e3", "", 1249.0, "", "agrees"),
-        ("1.2e3", "", 1251.0, "", "differs"),
+        ("1.2e3", "", 1149.0, "", "differs"),
         # What rounding may add to a bound or a tolerance is a billionth, of a value from one on.
         ("0", "<=", 1e-9, "", "agrees"),
         ("0", "<=", 1.5e-9, "", "differs"),
@@ -68,9 +76,26 @@ def test_whatever_rounds_to_the_printed_digits_agrees(printed, offset):
     assert Printed(str(printed)).verdict(float(printed) + offset) == "agrees"
 
 
-@given(st.decimals(-1000, 1000, places=2), st.floats(0.00501, 5), st.sampled_from([-1, 1]))
-def test_whatever_does_not_round_to_them_differs(printed, offset, sign):
+@given(st.decimals(-1000, 1000, places=2), st.floats(0.01001, 5), st.sampled_from([-1, 1]))
+def test_whatever_neither_rounds_nor_is_cut_to_them_differs(printed, offset, sign):
     assert Printed(str(printed)).verdict(float(printed) + sign * offset) == "differs"
+
+
+@pytest.mark.parametrize(
+    ("interval", "verdict"), [((6.3, 7.6), "agrees"), ((7.0, 7.6), "agrees"), ((7.01, 7.6), "differs"), ((), "differs")]
+)
+def test_a_printed_value_inside_the_interval_agrees(interval, verdict):
+    assert Printed("7.0").verdict(6.9, interval=interval) == verdict
+
+
+def test_intervals_belong_to_the_values():
+    ledger = Ledger("yang2025")
+    decided = ledger.check("yang2025-C01", [8448.0, 20000.0], interval=[(8000, 9000), (16000, 24000)])
+    assert decided.verdict == "agrees"
+    assert decided.intervals == [[8000, 9000], [16000, 24000]]
+    assert "8,000 to 9,000" in decided._repr_html_()
+    with pytest.raises(InputError, match="prints 2 numbers; 1 intervals were computed"):
+        Ledger("yang2025").check("yang2025-C01", [8448.0, 16384.0], interval=(1, 2))
 
 
 def test_several_values_get_the_worst_verdict():
@@ -204,5 +229,6 @@ def test_stored_verdicts_follow_from_stored_values(paper):
             assert row["verdict"] == ("agrees" if row["computed"] else "differs")
             continue
         computed = row["computed"] if isinstance(row["computed"], list) else [row["computed"]]
-        verdicts = [p.verdict(value, row["tolerance"]) for p, value in zip(printed, computed, strict=True)]
+        pairs = zip(printed, computed, row["intervals"] or [()] * len(printed), strict=True)
+        verdicts = [one.verdict(value, row["tolerance"], interval) for one, value, interval in pairs]
         assert row["verdict"] == max(verdicts, key=claims.VERDICTS.index), row["id"]

@@ -239,6 +239,41 @@ def test_axe_finds_nothing(visits):
     assert not findings, by_rule
 
 
+@pytest.fixture(scope="module")
+def first_screens(pages, address, browser):
+    """Open each chapter as a reader with a wide screen does, and measure where its beginning stands, in pixels."""
+    context, found = browser.new_context(viewport=WIDE), {}
+    for name in pages:
+        if name.startswith("chapters/") and not name.endswith("-evidence.html"):
+            page = context.new_page()
+            page.goto(address + name, wait_until="load")
+            page.evaluate("() => window.MathJax?.startup?.promise")
+            found[name] = page.evaluate(MEASURES)
+            page.close()
+    context.close()
+    return found
+
+
+MEASURES = """() => {
+    const end = name => document.querySelector(`article ${name}`)?.getBoundingClientRect().bottom ?? Infinity;
+    return {answer: end('.answer'), bar: end('.verdicts'),
+            figure: document.querySelector('article .cell_output img')?.getBoundingClientRect().top ?? Infinity,
+            height: document.querySelector('article').getBoundingClientRect().height};
+}"""
+
+
+def test_a_chapter_begins_with_its_answer_its_verdicts_and_a_figure(first_screens):
+    assert first_screens
+    late = {
+        name: seen for name, seen in first_screens.items() if max(seen["answer"], seen["bar"], seen["figure"]) > 900
+    }
+    assert not late
+
+
+def test_a_chapter_is_not_longer_than_sixteen_screens(first_screens):
+    assert not {name: seen["height"] for name, seen in first_screens.items() if seen["height"] > 16_000}
+
+
 def test_search_finds_a_page(address, browser, pages):
     name = next(name for name in pages if name.startswith("chapters/"))
     word = max(re.findall(r"[a-z]+", pages[name].h1.get_text().lower()), key=len)

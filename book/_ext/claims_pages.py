@@ -1,12 +1,19 @@
-"""Put the verdicts of the stored notebooks on a page: ``{claims-summary}`` and ``{claims-table}``."""
+"""Put the verdicts of the stored notebooks on a page: the bar ``{verdicts}`` and the link ``{claim}``."""
 
-from collections import Counter
+from functools import cache
 
 from docutils import nodes
-from sphinx.util.docutils import SphinxDirective
+from sphinx.errors import ExtensionError
+from sphinx.util.docutils import SphinxDirective, SphinxRole
 
-from moelaws.ledger import claims
+from moelaws import ledger
 from moelaws.ledger import html as claims_html
+
+
+@cache
+def stored():
+    """Return the claims by id; each names the notebook that stores it."""
+    return {claim["id"]: claim for claim in ledger.stored()}
 
 
 def raw(html):
@@ -14,19 +21,46 @@ def raw(html):
     return nodes.raw("", html, format="html")
 
 
+class Verdicts(SphinxDirective):
+    """A bar of verdicts, of one paper or of several, which leads to the evidence of the first."""
+
+    required_arguments = 1
+    optional_arguments = 20
+
+    def run(self):
+        """Return the bar."""
+        rows = [claim for claim in stored().values() if claim["id"].rpartition("-")[0] in self.arguments]
+        if not rows:
+            raise ExtensionError(f"{self.env.docname}: there are no claims of {', '.join(self.arguments)}.")
+        return [raw(claims_html.counts(rows, address(self.env, rows[0]["page"])))]
+
+
+class Claim(SphinxRole):
+    """A link to a claim's evidence that shows its verdict."""
+
+    def run(self):
+        """Return the link, or an error that names the claim."""
+        claim = stored().get(self.text)
+        if claim is None:
+            return [], [self.inliner.reporter.error(f"There is no claim '{self.text}'.", line=self.lineno)]
+        return [raw(claims_html.pill(claim, f"{address(self.env, claim['page'])}#{self.text.lower()}"))], []
+
+
+def address(env, page):
+    """Return the address of a chapter's page as seen from the page that is being read."""
+    return env.app.builder.get_relative_uri(env.docname, f"chapters/{page}")
+
+
 class Summary(SphinxDirective):
     """How many claims of each paper got which verdict."""
 
     def run(self):
-        """Return the table."""
-        head = "".join(f'<th scope="col">{claims_html.badge(verdict)}</th>' for verdict in claims.VERDICTS)
-        rows = ""
-        for paper in claims.papers():
-            counts = Counter(claim["verdict"] for claim in claims.stored(paper))
-            cells = "".join(f"<td>{counts[verdict]}</td>" for verdict in claims.VERDICTS)
-            rows += f'<tr><th scope="row">{paper}</th>{cells}<td>{counts.total()}</td></tr>'
-        heads = f'<tr><th scope="col">Paper</th>{head}<th scope="col">claims</th></tr>'
-        return [raw(f'<table class="table"><thead>{heads}</thead><tbody>{rows}</tbody></table>')]
+        """Return a bar for each paper."""
+        bars = []
+        for paper in dict.fromkeys(name.rpartition("-")[0] for name in stored()):
+            rows = [claim for claim in stored().values() if claim["id"].rpartition("-")[0] == paper]
+            bars += [nodes.paragraph("", paper), raw(claims_html.counts(rows, address(self.env, rows[0]["page"])))]
+        return bars
 
 
 class Table(SphinxDirective):
@@ -35,16 +69,18 @@ class Table(SphinxDirective):
     def run(self):
         """Return the sections."""
         sections = []
-        for paper in claims.papers():
+        for paper in dict.fromkeys(name.rpartition("-")[0] for name in stored()):
             section = nodes.section(ids=[f"claims-{paper}"])
             section += nodes.title("", paper)
-            section += raw(claims_html.table(claims.stored(paper)))
+            section += raw(claims_html.table([c for c in stored().values() if c["id"].rpartition("-")[0] == paper]))
             sections.append(section)
         return sections
 
 
 def setup(app):
     """Register with Sphinx."""
+    app.add_directive("verdicts", Verdicts)
+    app.add_role("claim", Claim())
     app.add_directive("claims-summary", Summary)
     app.add_directive("claims-table", Table)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

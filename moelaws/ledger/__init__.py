@@ -1,1 +1,5 @@
-"""Claims of papers and the verdicts on them."""
+"""Claims of papers, what decides them, and how verdicts look."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

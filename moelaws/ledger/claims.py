@@ -1,8 +1,8 @@
 """The ledger: every number a paper prints, what the book computes, and the verdict between them.
 
-A chapter opens a :class:`Ledger`, decides each row of ``data/<paper>/claims.csv`` with
-:meth:`Ledger.check` or :meth:`Ledger.cannot`, and ends with :meth:`Ledger.close`, whose output
-in the stored notebook is the only place where verdicts are kept. :func:`stored` reads them there.
+The functions of ``data/<paper>/claims.py`` decide the rows of ``claims.csv`` (see :mod:`moelaws.ledger.functions`). The
+paper's evidence page shows the decided :class:`Ledger`, and its stored notebook is the only place where verdicts are
+kept. :func:`stored` reads them there.
 """
 
 import re
@@ -52,7 +52,10 @@ class Printed:
         """The number."""
         return float(self.text)
 
-    def verdict(self, computed: float, tolerance: str = "") -> str:
+    def __str__(self) -> str:
+        return self.relation + self.text + (f"±{self.error}" if self.error else "")
+
+    def verdict(self, computed: float, tolerance: str = "", interval: Sequence[float] = ()) -> str:
         """Compare a computed value with the printed one.
 
         Parameters
@@ -61,13 +64,15 @@ class Printed:
             What the book's code gives, in the unit of the printed number.
         tolerance : str
             How far off counts as `close`: ``"0.1"`` absolute, ``"6 %"`` of the printed value.
+        interval : sequence of float
+            Lower and upper end of the 95 % interval of the computed value, where it has one.
 
         Returns
         -------
         str
-            `agrees` if the value rounds to the printed digits (either way at a tie), lies inside
-            the reading error or keeps the bound, `close` if it is inside the tolerance, else
-            `differs`.
+            `agrees` if the value rounds to the printed digits (either way at a tie), lies inside the reading error,
+            keeps the bound, or has the printed one inside its interval; `close` if it is inside the tolerance, or if
+            the printed number is the computed one cut instead of rounded, to two digits or more; else `differs`.
 
         Examples
         --------
@@ -75,10 +80,12 @@ class Printed:
 
         >>> Printed("45.6").verdict(100 * 8448 / (10944 + 8448))
         'differs'
-        >>> Printed("28").verdict(100 * 2 / 7), Printed("28").verdict(100 * 2 / 7, "1")
+        >>> Printed("27").verdict(100 * 2 / 7), Printed("27").verdict(100 * 2 / 7, "2")
         ('differs', 'close')
         >>> Printed("10", ">=").verdict(12.5), Printed("3.21", error="0.03").verdict(3.19)
         ('agrees', 'agrees')
+        >>> Printed("4.6").verdict(4.69), Printed("7").verdict(6.9, interval=(6.3, 7.6))
+        ('close', 'agrees')
         """
         if not np.isfinite(computed):
             return "differs"
@@ -88,8 +95,15 @@ class Printed:
         slack = 1e-9 * max(1.0, abs(self.value))
         if excess[self.relation] <= max(half_digit, float(self.error or 0)) + slack:
             return "agrees"
-        allowed = _allowed(tolerance, self.value)
-        return "close" if excess[self.relation] <= allowed + slack else "differs"
+        if len(interval) and interval[0] - slack <= self.value <= interval[1] + slack:
+            return "agrees"
+        beyond = (computed - self.value) * (1 if self.value >= 0 else -1)
+        cut = not (self.relation or self.error) and self._n_digits > 1 and 0 <= beyond < 2 * half_digit
+        return "close" if cut or excess[self.relation] <= _allowed(tolerance, self.value) + slack else "differs"
+
+    @property
+    def _n_digits(self) -> int:
+        return len(Decimal(self.text).as_tuple().digits)
 
 
 def _allowed(tolerance: str, printed: float) -> float:
@@ -101,7 +115,10 @@ def _allowed(tolerance: str, printed: float) -> float:
 
 @dataclass(frozen=True)
 class Decision:
-    """A claim with its verdict, as the stored notebook keeps it."""
+    """A claim with its verdict, as the stored notebook keeps it.
+
+    `values` are the printed numbers one by one; `intervals` and `verdicts` belong to them.
+    """
 
     id: str
     place: str
@@ -109,7 +126,10 @@ class Decision:
     statement: str
     printed: str
     unit: str
+    values: list[str]
     computed: float | bool | list[float] | None
+    intervals: list[list[float]]
+    verdicts: list[str]
     verdict: str
     tolerance: str
     criterion: str
@@ -139,6 +159,7 @@ class Ledger:
         rows = data.load(f"{paper}/claims").fillna("").to_dict("records")
         self._claims = {str(row["id"]): {str(name): str(value) for name, value in row.items()} for row in rows}
         self._decisions: dict[str, Decision] = {}
+        self.sources: dict[str, str] = {}
 
     def printed(self, claim: str) -> list[Printed]:
         """Return the printed numbers that a claim's computed values are compared with.
@@ -158,7 +179,13 @@ class Ledger:
                 raise InputError(f"Claim {claim}: '{part}' in column 'values' is neither a number nor 'table.column'.")
         return values
 
-    def check(self, claim: str, computed: float | bool | Sequence[float] | np.ndarray, note: str = "") -> Decision:
+    def check(
+        self,
+        claim: str,
+        computed: float | bool | Sequence[float] | np.ndarray,
+        note: str = "",
+        interval: Sequence[float] | Sequence[Sequence[float]] = (),
+    ) -> Decision:
         """Decide a claim by a computed value.
 
         Parameters
@@ -171,10 +198,16 @@ class Ledger:
         note : str
             What else a reader should know. Needed where the verdict is `differs`, and for a
             statement, where it shows the quantity behind the boolean.
+        interval : sequence
+            The 95 % interval of the computed value, as low and high; one pair for each of several values.
         """
         row = self.row(claim)
         printed = self.printed(claim)
         values: float | bool | list[float]
+        verdicts: list[str] = []
+        intervals = np.atleast_2d(np.asarray(interval, dtype=float)) if len(interval) else np.empty((0, 2))
+        if len(intervals) not in {0, len(printed)}:
+            raise InputError(f"Claim {claim} prints {len(printed)} numbers; {len(intervals)} intervals were computed.")
         if not printed:
             if not isinstance(computed, bool | np.bool_):
                 raise InputError(f"Claim {claim} prints no number, so that 'computed' must be True or False.")
@@ -185,16 +218,19 @@ class Ledger:
             numbers = [float(value) for value in np.atleast_1d(np.asarray(computed, dtype=float))]
             if len(numbers) != len(printed):
                 raise InputError(f"Claim {claim} prints {len(printed)} numbers; {len(numbers)} were computed.")
-            verdicts = [one.verdict(value, row["tolerance"]) for one, value in zip(printed, numbers, strict=True)]
+            inside = intervals if len(intervals) else [()] * len(numbers)
+            pairs = zip(printed, numbers, inside, strict=True)
+            verdicts = [one.verdict(value, row["tolerance"], ends) for one, value, ends in pairs]
             verdict = max(verdicts, key=VERDICTS.index)
             # Six digits are the same on every machine; a count is exact, and stays so.
-            kept = [value if value.is_integer() and abs(value) < 1e12 else float(f"{value:.6g}") for value in numbers]
+            kept = [_six_digits(value) for value in numbers]
             values = kept[0] if len(kept) == 1 else kept
         if verdict == "differs" and not note:
             raise InputError(
                 f"Claim {claim} differs from what is computed; its 'note' must say why, as far as it can be known."
             )
-        return self._decide(claim, row, values, verdict, note)
+        kept_intervals = [[_six_digits(end) for end in pair] for pair in intervals.tolist()]
+        return self._decide(claim, row, values, verdict, note, kept_intervals, verdicts)
 
     def cannot(self, claim: str, reason: str) -> Decision:
         """Record that a claim cannot be checked, and why."""
@@ -238,15 +274,47 @@ class Ledger:
         errors = rows[error] if error else [""] * len(rows)
         return [Printed(text, error=given) for text, given in zip(rows[column], errors, strict=True)]
 
-    def _decide(self, claim: str, row: dict[str, str], computed: Any, verdict: str, note: str) -> Decision:
+    def _decide(
+        self,
+        claim: str,
+        row: dict[str, str],
+        computed: Any,
+        verdict: str,
+        note: str,
+        intervals: Sequence[list[float]] = (),
+        verdicts: Sequence[str] = (),
+    ) -> Decision:
         if claim in self._decisions:
             raise InputError(f"Claim {claim} was already decided; each claim is decided once.")
         kept = {
             name: row[name]
             for name in ("place", "kind", "statement", "printed", "unit", "tolerance", "criterion", "evidence")
         }
-        self._decisions[claim] = Decision(id=claim, computed=computed, verdict=verdict, note=note, **kept)
+        values = [str(one) for one in self.printed(claim)]
+        self._decisions[claim] = Decision(
+            id=claim,
+            values=values,
+            computed=computed,
+            intervals=list(intervals),
+            verdicts=list(verdicts),
+            verdict=verdict,
+            note=note,
+            **kept,
+        )
         return self._decisions[claim]
+
+    def cards(self, *claims: str) -> "Cards":
+        """Return the decisions on some claims as a page shows them, each with its criterion and its function's source.
+
+        Parameters
+        ----------
+        *claims : str
+            Ids, with or without the paper's key: ``"C01"`` or ``"yang2025-C01"``.
+        """
+        names = [claim if claim.startswith(f"{self.paper}-") else f"{self.paper}-{claim}" for claim in claims]
+        for name in names:
+            self.row(name)
+        return Cards([self._decisions[name] for name in names], self.sources)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         rows = [asdict(decision) for decision in self.decisions]
@@ -254,9 +322,27 @@ class Ledger:
         summary = f"{self.paper}: " + ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS)
         return {
             "text/plain": summary,
-            "text/html": claims_html.table(rows),
+            "text/html": claims_html.counts(rows),
             MIME: {"paper": self.paper, "claims": rows},
         }
+
+
+@dataclass(frozen=True)
+class Cards:
+    """Decisions as an evidence page shows them."""
+
+    decisions: Sequence[Decision]
+    sources: dict[str, str]
+
+    def _repr_html_(self) -> str:
+        return "".join(claims_html.card(asdict(one), self.sources.get(one.id, "")) for one in self.decisions)
+
+    def __repr__(self) -> str:
+        return "\n".join(map(repr, self.decisions))
+
+
+def _six_digits(value: float) -> float:
+    return value if value.is_integer() and abs(value) < 1e12 else float(f"{value:.6g}")
 
 
 def papers() -> list[str]:
@@ -275,8 +361,8 @@ def stored(paper: str | None = None) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        One for each claim: id, place, kind, statement, printed, unit, computed, verdict,
-        tolerance, note. Papers in the order of their chapters.
+        One for each claim: the fields of :class:`Decision`, and `page`, the notebook that stores it. Papers in the
+        order of their chapters.
     """
     if paper is not None and paper not in papers():
         raise InputError(f"There are no claims of a paper '{paper}'; the papers are {', '.join(papers())}.")
@@ -285,7 +371,7 @@ def stored(paper: str | None = None) -> list[dict[str, Any]]:
         for cell in nbformat.read(path, as_version=4).cells:
             for output in cell.get("outputs", []):
                 if (ledger := output.get("data", {}).get(MIME)) is not None:
-                    ledgers[ledger["paper"]] = ledger["claims"]
+                    ledgers[ledger["paper"]] = [{**claim, "page": path.stem} for claim in ledger["claims"]]
     return [claim for key, rows in ledgers.items() if paper in (None, key) for claim in rows]
 
 

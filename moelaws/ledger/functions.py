@@ -33,10 +33,13 @@ class Result:
         One value for each printed one, in their order and unit; for a statement, whether it holds.
     note : str
         What else a reader should know; needed where the verdict is `differs`, and for a statement.
+    interval : sequence
+        The 95 % interval of the computed value, as low and high; one pair for each of several values.
     """
 
     computed: float | bool | Sequence[float] | np.ndarray
     note: str = ""
+    interval: Sequence[float] | Sequence[Sequence[float]] = ()
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,7 @@ def compute(name: str) -> Decision:
 def decide(paper: str) -> Ledger:
     """Decide all claims of a paper now."""
     ledger = Ledger(paper)
+    ledger.sources = {name: inspect.getsource(function) for name, function in functions(paper).items()}
     for name in ledger.ids:
         _decided(ledger, name)
     return ledger.close()
@@ -148,5 +152,5 @@ def _decided(ledger: Ledger, name: str) -> Decision:
     return (
         ledger.cannot(name, result.reason)
         if isinstance(result, Cannot)
-        else ledger.check(name, result.computed, result.note)
+        else ledger.check(name, result.computed, result.note, result.interval)
     )

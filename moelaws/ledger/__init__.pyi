@@ -1,0 +1,10 @@
+from .claims import VERDICTS as VERDICTS
+from .claims import Ledger as Ledger
+from .claims import stored as stored
+from .functions import Cannot as Cannot
+from .functions import Result as Result
+from .functions import claim as claim
+from .functions import compute as compute
+from .functions import decide as decide
+from .functions import module as module
+from .functions import source as source
