@@ -10,7 +10,7 @@ export LC_ALL := C.UTF-8
 
 CHECKS := ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
 
-.PHONY: help book test test-all bench mutants lock clean .venv/.installed
+.PHONY: help book test test-all lab bench mutants lock clean .venv/.installed
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -27,6 +27,10 @@ test-all: .venv/.installed ## the same and the slow tests, and the chapters as o
 	$(PY) -m $(CHECKS)
 	$(PY) -m pytest -m ""
 	$(PY) book/tools/other_kernels.py
+
+lab: .venv/.installed ## open JupyterLab on the notebooks for teachers and students, in lab/
+	$(PY) book/tools/teach.py
+	$(PY) -m jupyterlab lab
 
 bench: .venv/.installed ## time fits and searches against the ways people make them today, in benchmarks/*.json (ALL=1: every start)
 	$(PY) benchmarks/run.py $(if $(ALL),--all)

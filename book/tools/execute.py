@@ -240,8 +240,8 @@ def _relative(path: Path) -> str:
 
 
 def _find(names: tuple[str, ...]) -> list[Path]:
-    """Turn names such as ``03-yang2025`` into chapters; no name means all of them, and the lab."""
-    texts = [*(ROOT / "chapters").glob("[0-9]*.md"), *(ROOT / f"{name}.md" for name in teach.EXTRA)]
+    """Turn names such as ``03-yang2025`` into chapters; no name means all of them and the lab."""
+    texts = [*(ROOT / "chapters").glob("[0-9]*.md"), *(ROOT / "book" / "teach").glob("*.md")]
     chapters = {path.stem: path for path in sorted(texts) if path.is_file()}
     for name in names:
         if Path(name).stem not in chapters:
@@ -277,7 +277,10 @@ def main(names: tuple[str, ...], force: bool) -> None:
         done = list(pool.map(_attempt, due))
     if not all(done):
         raise SystemExit(1)
-    teach.write()
+    try:
+        teach.write(ROOT)
+    except teach.TextError as error:
+        raise SystemExit(f"Error: {error}") from error
 
 
 if __name__ == "__main__":

@@ -170,7 +170,7 @@ class _Teller:
 
     def __init__(self, book, page):
         self.book, self.page = book, page
-        self.labels = book.labels | (_labels(page, Counter()) if page.name not in book.pages else {})
+        self.labels = book.labels
 
     def problem(self, what):
         return TextError(f"{self.page.name}: {what}")

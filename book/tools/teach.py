@@ -27,8 +27,7 @@ from moelaws.teaching import answers
 STUDENT = Path("book", "teach", "student")
 """Where the students' notebooks are stored; the teachers' are made where they are wanted."""
 LAB = Path("lab")
-EXTRA = ["book/teach/lab"]
-"""Pages that are notebooks and not chapters."""
+"""Where people work in them."""
 
 EDGE = re.compile(
     r"^(?P<fence>[`:]{3,})\{(?P<what>exercise|solution)-(?P<edge>start|end)\}[ \t]*(?P<title>.*)\n"
@@ -120,8 +119,7 @@ class Maker:
     def __init__(self, root: Path = ROOT) -> None:
         self.root = root
         self.book = Book(root)
-        names = [name for name in [*self.book.pages, *EXTRA] if (root / f"{name}.ipynb").exists()]
-        self.pages = {name: self.book.pages.get(name) or Page.read(root, name) for name in names}
+        self.pages = {name: page for name, page in self.book.pages.items() if (root / f"{name}.ipynb").exists()}
 
     @property
     def ref(self) -> str:
@@ -173,6 +171,8 @@ class Maker:
             for part in parts(page)
             if part.kind == "exercise" and (form := _paragraph("Answer", part.text))
         }
+        if not forms:
+            return {}
         solved = [part.label for part in parts(page) if part.cell and ANSWER.search(part.cell.source)]
         if len(solved) != len(page.answers):
             raise TextError(
@@ -192,8 +192,6 @@ class Maker:
 
     def _opening(self, page: Page, whom: str) -> list[nbformat.NotebookNode]:
         said = f"*From the page [{page.title}]({self.book.address(page.name)}) of moelaws; the notebook for {whom}.*"
-        if page.name in EXTRA:
-            said = f"*A notebook of [moelaws]({self.book.site}) for {whom}.*"
         install = nbformat.v4.new_code_cell(INSTALL.format(repository=self.book.repository, ref=self.ref))
         return [_markdown(said), _fold(install)]
 
@@ -328,14 +326,25 @@ def changed(path: Path) -> bool:
 
 
 def write(root: Path = ROOT) -> None:
-    """Store the students' notebooks, those whose page is gone no longer."""
-    maker, folder = Maker(root), root / STUDENT
+    """Store the students' notebooks, and remove those whose page is gone.
+
+    Raises
+    ------
+    TextError
+        If a page cannot be told; the notebooks of the others are stored.
+    """
+    maker, folder, problems = Maker(root), root / STUDENT, []
     folder.mkdir(parents=True, exist_ok=True)
-    made = {f"{Path(name).name}.ipynb": maker.student(page) for name, page in maker.pages.items()}
-    for path in set(folder.glob("*.ipynb")) - {folder / name for name in made}:
+    paths = {folder / f"{Path(name).name}.ipynb": page for name, page in maker.pages.items()}
+    for path in set(folder.glob("*.ipynb")) - paths.keys():
         path.unlink()
-    for name, notebook in made.items():
-        nbformat.write(notebook, folder / name)
+    for path, page in paths.items():
+        try:
+            nbformat.write(maker.student(page), path)
+        except TextError as problem:
+            problems.append(str(problem))
+    if problems:
+        raise TextError("\n".join(problems))
 
 
 def lay_out(root: Path = ROOT) -> list[Path]:
@@ -356,7 +365,11 @@ def lay_out(root: Path = ROOT) -> list[Path]:
 @click.command(help=__doc__)
 def main() -> None:
     """Lay the notebooks out."""
-    for path in lay_out():
+    try:
+        kept = lay_out()
+    except TextError as problem:
+        raise click.ClickException(str(problem)) from problem
+    for path in kept:
         click.echo(f"kept {path.relative_to(ROOT)}, as it was changed; remove it to have it made anew")
     click.echo(f"The notebooks are in {LAB}/teacher and {LAB}/student.")
 
