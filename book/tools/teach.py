@@ -18,6 +18,7 @@ from pathlib import Path
 import click
 import nbformat
 from kernel_extension import ANSWER
+from nbformat.sign import NotebookNotary
 from plain_text import Book, Page, TextError
 
 from moelaws.errors import InputError
@@ -357,8 +358,11 @@ def lay_out(root: Path = ROOT) -> list[Path]:
             path = folder / f"{Path(name).name}.ipynb"
             if path.exists() and changed(path):
                 kept.append(path)
-            else:
-                nbformat.write(make(page), path)
+                continue
+            notebook = make(page)
+            nbformat.write(notebook, path)
+            # Jupyter draws no SVG of a notebook that nobody here vouches for.
+            NotebookNotary().sign(notebook)
     return kept
 
 

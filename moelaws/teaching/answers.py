@@ -16,9 +16,12 @@ WORDS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
 _COUNT = rf"(?P<count>\d|{'|'.join(WORDS)})"
 _DIGITS = re.compile(rf"\b{_COUNT}(?: significant)? (?:digits?|figures?)\b(?! after)")
 _DECIMALS = re.compile(rf"\b{_COUNT} (?:decimals?(?: places?)?|(?:digits?|places?) after the (?:decimal )?point)\b")
+_WITHIN = re.compile(r"\bto within (?P<width>\d+(?:\.\d+)?)")
 _WHOLE = re.compile(r"\b(?:whole number|integer|nearest|count|number of)\b")
 SLACK = 0.1
 """How far a number may be beyond the edge of a rounding, in units of its last digit."""
+UNITS = (1e-3, 1e-2, 1e2, 1e3)
+"""Factors by which an answer may be in another unit than the one asked for."""
 
 
 def seal(answer: Any, question: str, form: str) -> list[str]:
@@ -32,7 +35,7 @@ def seal(answer: Any, question: str, form: str) -> list[str]:
         The question's label, which salts the hashes.
     form : str
         What is expected, as the question says it. For numbers it names the precision: "to two digits" (significant
-        ones), "to one decimal", "a whole number".
+        ones), "to one decimal", "to within 0.05", "a whole number".
 
     Raises
     ------
@@ -46,14 +49,22 @@ def seal(answer: Any, question: str, form: str) -> list[str]:
     >>> seal(6.8, "leverage", "a number, to two digits") == seal(6.8, "saving", "a number, to two digits")
     False
     """
-    return [_hash(_written(part, form)[1], question, place) for place, part in enumerate(_parts(answer))]
+    parts = _parts(answer)
+    precise = any(pattern.search(form) for pattern in (_DIGITS, _DECIMALS, _WITHIN, _WHOLE))
+    if not precise and not all(isinstance(part, bool | str) for part in parts):
+        raise InputError(
+            f"The form of an answer, '{form}', names no precision; 'to two digits', 'to one decimal' or "
+            "'a whole number' is expected."
+        )
+    return [_hash(_written(part, form)[1], question, place) for place, part in enumerate(parts)]
 
 
 def right(answer: Any, question: str, form: str, sealed: Sequence[str]) -> list[bool]:
     """Tell for each part of an answer whether it is right.
 
     A number is right if it rounds to the digits that `form` asks for, or is at most a tenth of a unit of the last one
-    away from doing so; a word, whatever its case and the blanks around it.
+    away from doing so; where `form` says "to within", if it is that near (and no further than twice as far). A word is
+    right whatever its case and the blanks around it.
 
     Parameters
     ----------
@@ -102,7 +113,7 @@ def check(answer: Any, question: str, form: str, sealed: Sequence[str]) -> None:
     ...     check(answer, "share", form, sealed)
     No answer yet. Expected: per cent, to two digits.
     Not yet. Expected: per cent, to two digits.
-    Not yet: the digits are right, and the unit or the power of ten is not. Expected: per cent, to two digits.
+    Not yet: the digits are right, and the unit is not. Expected: per cent, to two digits.
     Right.
     """
     if answer is ... or answer is None:
@@ -117,7 +128,7 @@ def check(answer: Any, question: str, form: str, sealed: Sequence[str]) -> None:
     if all(found):
         print("Right.")
     elif any(map(all, scaled)):
-        print(f"Not yet: the digits are right, and the unit or the power of ten is not. Expected: {form}.")
+        print(f"Not yet: the digits are right, and the unit is not. Expected: {form}.")
     elif any(found):
         print(f"Not yet: {sum(found)} of {len(found)} values are right. Expected: {form}.")
     else:
@@ -139,21 +150,19 @@ def _written(part: bool | int | float | str, form: str) -> tuple[str, str, str]:
     """Return a part as it is hashed: a number a little down, as it is, and a little up, rounded."""
     if isinstance(part, bool | str):
         return (str(part).strip().casefold(),) * 3
-    if decimals := _decimals(form):
+    slack = SLACK
+    if within := _WITHIN.search(form):
+        part, unit, slack, style = part / float(within["width"]), 1.0, 1.0, ".0f"
+    elif decimals := _decimals(form):
         unit, style = 10.0**-decimals, f".{decimals}f"
     elif found := _DIGITS.search(form):
         digits = _number(found)
         unit = 10.0 ** (math.floor(math.log10(abs(part))) - digits + 1) if part else 1.0
         style = f".{digits - 1}e"
-    elif _WHOLE.search(form):
-        unit, style = 1.0, ".0f"
     else:
-        raise InputError(
-            f"The form of an answer, '{form}', names no precision; 'to two digits', 'to one decimal' or "
-            "'a whole number' is expected."
-        )
+        unit, style = 1.0, ".0f"
     # Adding zero turns a negative zero into zero.
-    down, here, up = (f"{float(format(part + shift * unit, style)) + 0.0:{style}}" for shift in (-SLACK, 0, SLACK))
+    down, here, up = (f"{float(format(part + shift * unit, style)) + 0.0:{style}}" for shift in (-slack, 0, slack))
     return down, here, up
 
 
@@ -170,11 +179,11 @@ def _scaled(answer: Any, form: str) -> Iterator[list[Any]]:
     """Yield an answer's numbers in other units, where their digits are what counts."""
     parts = _parts(answer)
     if _DIGITS.search(form) and not any(isinstance(part, bool | str) for part in parts):
-        for power in (-9, -6, -3, -2, -1, 1, 2, 3, 6, 9):
-            yield [part * 10.0**power for part in parts]
+        for factor in UNITS:
+            yield [part * factor for part in parts]
 
 
 def _hash(text: str, question: str, place: int) -> str:
     # Slow on purpose: a search through all answers takes longer than finding the right one.
     salt = f"{question}/{place}".encode()
-    return hashlib.scrypt(text.encode(), salt=salt, n=2**12, r=8, p=1, dklen=6).hex()
+    return hashlib.scrypt(text.encode(), salt=salt, n=2**11, r=8, p=1, dklen=6).hex()
