@@ -34,7 +34,7 @@ kernelspec: {name: python3, display_name: Python 3, language: python}
 A half is {glue:text}`half`, and a third {glue:text}`third:.3f`.
 :::
 
-1. Two findings - one line ([Section](#sec-law)), {ref}`sec-law`, {ref}`the law <sec-law>`.
+1. Two findings ([more](sec-law), [Section](#sec-law)), {ref}`sec-law`, {ref}`the law <sec-law>`.
 
 ```{code-cell} ipython3
 :tags: [hide-input]
@@ -45,7 +45,15 @@ from myst_nb import glue
 whole = 12
 for name, value in {"half": whole / 24}.items():
     glue(name, value, display=False)
-glue("third", 1 / 3, display=False)
+
+
+def show(**values):
+    'Glue some values.'
+    for name, value in values.items():
+        glue(name, value, display=False)
+
+
+show(third=1 / 3)
 ```
 
 (sec-law)=
@@ -195,10 +203,8 @@ def test_text_is_readable_without_the_book(example):
     for notebook in (maker.teacher(page), maker.student(page)):
         text = told(notebook)
         assert "> A half is 0.5, and a third 0.333." in text
-        assert (
-            "([Section](#The-law-of-halves)), [The law of halves](#The-law-of-halves), [the law](#The-law-of-halves)"
-            in text
-        )
+        here = "(#The-law-of-halves)"
+        assert f"([more]{here}, [Section]{here}), [The law of halves]{here}, [the law]{here}." in text
         paper = "https://arxiv.org/abs/1.2"
         assert f"([Yang et al., 2025]({paper})), as [Yang et al. (2025)]({paper}) say" in text
         assert f"[ridge]({site}/book/glossary.html#term-ridge)" in text
@@ -266,7 +272,7 @@ def with_solutions(maker, page):
     checks = {label: cell for cell in notebook.cells if (label := checked(cell))}
     solutions = [part for part in teach.parts(page) if part.kind == "solution" and part.cell]
     for place, part in enumerate(solutions):
-        notebook.cells.append(nbformat.v4.new_code_cell(teach.without_glue(part.cell.source)))
+        notebook.cells.append(nbformat.v4.new_code_cell(teach.without_glue(part.cell.source, teach.gluers(page))))
         last = place + 1 == len(solutions) or solutions[place + 1].label != part.label
         if last and part.label in checks:
             notebook.cells.append(nbformat.v4.new_code_cell(checks[part.label].source))
@@ -378,9 +384,10 @@ def test_nothing_raw_is_left(whom, name):
 def secrets(page):
     """Yield what only a page's solutions say: their lines of code and their sentences."""
     elsewhere = "\n".join(part.text or part.cell.source for part in teach.parts(page) if part.kind != "solution")
+    names = teach.gluers(page)
     for part in teach.parts(page):
         if part.kind == "solution":
-            text = teach.without_glue(part.cell.source) if part.cell else MAKER.book.tell(page, part.text)
+            text = teach.without_glue(part.cell.source, names) if part.cell else MAKER.book.tell(page, part.text)
             for line in map(str.strip, re.split(r"\n|(?<=[.!?]) ", text)):
                 if len(line) > 20 and line not in elsewhere:
                     yield line

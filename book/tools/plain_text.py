@@ -319,6 +319,8 @@ class _Teller:
     def target(self, to):
         if re.match(r"\w+:", to):
             return to
+        if to in self.labels:
+            return self.link(self.labels[to], to)
         path, _, anchor = to.partition("#")
         if not path and anchor in self.labels:
             return self.link(self.labels[anchor], anchor)

@@ -10,7 +10,7 @@ import ast
 import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -202,7 +202,7 @@ class Maker:
         return f"### {name}: {part.title}" if part.title else f"### {name}"
 
     def _code(self, page, cell, folded=False, outputs=False) -> list[nbformat.NotebookNode]:
-        source = without_glue(cell.source)
+        source = without_glue(cell.source, gluers(page))
         if not source:
             return []
         made = nbformat.v4.new_code_cell(source)
@@ -249,38 +249,52 @@ class Maker:
         return cells
 
 
-def without_glue(source: str) -> str:
-    r"""Return a cell's code without what only glues numbers into the book's text.
+def gluers(page: Page) -> set[str]:
+    """Return ``glue`` and the names of a page's own functions that do nothing but glue."""
+    names = {"glue"}
+    for cell in page.cells:
+        if cell.cell_type == "code" and "glue" in cell.source:
+            functions = [node for node in ast.parse(cell.source).body if isinstance(node, ast.FunctionDef)]
+            names |= {node.name for node in functions if _only_glues(node, names)}
+    return names
+
+
+def without_glue(source: str, names: Collection[str] = ("glue",)) -> str:
+    r"""Return a cell's code without what only glues numbers into the book's text, by the functions of these names.
 
     Examples
     --------
     >>> without_glue("from myst_nb import glue\nx = 1\nfor k in 'ab':\n    glue(k, x)")
     'x = 1'
     """
-    if "glue" not in source:
+    if not any(name in source for name in names):
         return source
     lines = source.splitlines()
-    for node in sorted(_glueing(ast.parse(source).body), key=lambda node: node.lineno, reverse=True):
+    for node in sorted(_glueing(ast.parse(source).body, names), key=lambda node: node.lineno, reverse=True):
         del lines[node.lineno - 1 : node.end_lineno]
     return re.sub(r"\n{4,}", "\n\n\n", "\n".join(lines)).strip()
 
 
-def _glueing(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+def _glueing(body: list[ast.stmt], names: Collection[str]) -> Iterator[ast.stmt]:
     """Yield the statements that only glue, the outermost of each."""
     for node in body:
-        inner = [child for child in ast.walk(node) if isinstance(child, ast.stmt) and not hasattr(child, "body")]
-        if inner and all(map(_glues, inner)):
+        if _only_glues(node, names):
             yield node
         elif hasattr(node, "body"):
-            yield from _glueing(node.body)
+            yield from _glueing(node.body, names)
 
 
-def _glues(node: ast.stmt) -> bool:
+def _only_glues(node: ast.stmt, names: Collection[str]) -> bool:
     match node:
-        case ast.Expr(value=ast.Call(func=ast.Name(id="glue"))):
-            return True
         case ast.ImportFrom(module="myst_nb"):
             return True
+        case ast.Expr(value=ast.Call(func=ast.Name(id=name))):
+            return name in names
+        case ast.For(body=body, orelse=[]) | ast.With(body=body):
+            return all(_only_glues(child, names) for child in body)
+        case ast.FunctionDef(body=body):
+            said = body[1:] if ast.get_docstring(node) is not None else body
+            return bool(said) and all(_only_glues(child, names) for child in said)
     return False
 
 
