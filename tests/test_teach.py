@@ -124,7 +124,7 @@ It comes to {glue:text}`seventh` of what there was.
 :::{exercise-start} Say it
 :label: ex-example-2
 :::
-★★ · 5 minutes · needs: `whole`
+★★ · 5 minutes · needs: `whole`, whose `real` part counts
 
 Is it even, how many halves has it, and what is it called?
 
@@ -248,6 +248,7 @@ def test_students_get_a_cell_and_a_check_for_each_question(example):
     assert "Answer:" not in text
     sources = [cell.source for cell in notebook.cells]
     assert "# At hand: whole. Expected: a number, to two digits.\nanswer = ..." in sources
+    assert any(source.startswith("# At hand: whole. Expected: a list of") for source in sources)
     whole = "\n".join(sources)
     for secret in ("divided_by_seven", "whole / 7", "It comes to", "1.7", "dozen"):
         assert secret not in whole

@@ -238,7 +238,8 @@ class Maker:
             if part.cell:
                 cells += self._code(page, part.cell)
         needs = re.search(r"needs:(.*)$", text, re.M)
-        names = re.findall(r"`([^`]+)`", needs[1]) if needs else []
+        written = re.findall(r"`([^`]+)`", needs[1]) if needs else []
+        names = [name for name in written if re.match(r"\w+", name) and re.match(r"\w+", name)[0] in made(page)]
         expected = sealed[label][0] if label in sealed else "a few sentences"
         comment = f"# At hand: {', '.join(names)}. " if names else "# "
         cells.append(nbformat.v4.new_code_cell(f"{comment}Expected: {expected}.\nanswer = ..."))
@@ -249,12 +250,32 @@ class Maker:
         return cells
 
 
+def made(page: Page) -> set[str]:
+    """Return the names that the code of a page makes outside its solutions."""
+    names = set()
+    for part in parts(page):
+        if part.cell and part.kind != "solution":
+            for node in ast.walk(ast.parse(_plain(part.cell.source))):
+                if isinstance(node, ast.Import | ast.ImportFrom):
+                    names |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+                elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+                    names.add(node.name)
+                elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                    names.add(node.id)
+    return names
+
+
+def _plain(source: str) -> str:
+    """Return code without IPython's own commands."""
+    return re.sub(r"^(\s*)[%!].*$", r"\1pass", source, flags=re.M)
+
+
 def gluers(page: Page) -> set[str]:
     """Return ``glue`` and the names of a page's own functions that do nothing but glue."""
     names = {"glue"}
     for cell in page.cells:
         if cell.cell_type == "code" and "glue" in cell.source:
-            functions = [node for node in ast.parse(cell.source).body if isinstance(node, ast.FunctionDef)]
+            functions = [node for node in ast.parse(_plain(cell.source)).body if isinstance(node, ast.FunctionDef)]
             names |= {node.name for node in functions if _only_glues(node, names)}
     return names
 
@@ -270,7 +291,7 @@ def without_glue(source: str, names: Collection[str] = ("glue",)) -> str:
     if not any(name in source for name in names):
         return source
     lines = source.splitlines()
-    for node in sorted(_glueing(ast.parse(source).body, names), key=lambda node: node.lineno, reverse=True):
+    for node in sorted(_glueing(ast.parse(_plain(source)).body, names), key=lambda node: node.lineno, reverse=True):
         del lines[node.lineno - 1 : node.end_lineno]
     return re.sub(r"\n{4,}", "\n\n\n", "\n".join(lines)).strip()
 
