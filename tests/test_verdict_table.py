@@ -96,7 +96,7 @@ def test_a_filter_that_nobody_offers_filters_nothing(visit):
 def test_rows_lead_to_their_evidence_and_more_are_a_click_away(visit):
     page = visit()
     assert page.locator("tbody a").first.get_attribute("href") == "e.html#one2025-c01"
-    assert page.locator("tbody tr").count() == 20
+    assert page.locator("tbody tr").count() == 15
     page.get_by_role("button", name="Show").click()
     assert page.locator("tbody tr").count() == 70
     assert page.get_by_role("button", name="Show").is_hidden()
