@@ -13,7 +13,7 @@ import pytest
 from built_site import ROOT
 from test_site import AXE, PHONE, RUN_AXE, WIDE, QuietHandler, Visit, browser, listen  # noqa: F401
 
-from moelaws import data
+from moelaws import data, ledger
 from moelaws.fitting.estimation import LOG_SQUARES, fit, huber
 from moelaws.laws.dense import DENSE
 from moelaws.laws.tian2025 import Tian2025
@@ -114,6 +114,15 @@ def test_leverage_is_the_packages(visit, rng):
                 for row in points.tolist()
             ]  # fmt: skip
             same(in_browser(page, "moelaws.laws.tian2025", rows), expected)
+
+
+def test_the_interval_of_leverage_is_the_chapters(visit, rng):
+    work = ledger.module("tian2025")
+    points = np.exp(rng.uniform(np.log([0.008, 2, 1e18]), np.log([0.5, 16, 1e24]), size=(20, 3)))
+    value, ends = work.refitted_el(*points.T)
+    rows = [[dict(zip(["activation", "granularity", "flops"], row, strict=True))] for row in points.tolist()]
+    found = in_browser(visit("tian2025"), "moelaws.laws.tian2025Reach", rows)
+    np.testing.assert_allclose(found, np.log(ends / value).T, atol=0.03)
 
 
 def test_conventions_of_the_ratio_are_the_packages(visit):

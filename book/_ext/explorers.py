@@ -10,37 +10,35 @@ from pathlib import Path
 import numpy as np
 from docutils import nodes
 
-from moelaws import data
+from moelaws import data, ledger
 from moelaws.fitting import intervals
-from moelaws.fitting.estimation import RELATIVE_SQUARES, fit
 from moelaws.laws import dense
 from moelaws.laws import tian2025 as leverage
 from moelaws.laws.yun2024 import YUN2024
-from moelaws.models import catalogue
 from moelaws.models.ratios import active_ratio
 from moelaws.papers.wan2026 import allocation, law
 from moelaws.papers.yun2024 import budget, statements
 from moelaws.serving import footprint, steps
 
 TAG = "tag_explorer-"
-DRAWS = 100
+DRAWS = 4000
 
 
 def tian2025():
-    """Return coefficients, refits and readings of leverage."""
-    readings = data.load("tian2025/leverage")
-    shown = readings[readings.figure.str.startswith("8")].reset_index(drop=True)
-    shown["design"] = shown.groupby(["activation_ratio", "granularity"]).ngroup()
-    refit = fit(leverage.Tian2025(), shown[shown.leverage < 6], hold={"A_max": np.inf})
-    draws = intervals.refits(refit, by="design", draws=DRAWS).coefficients
+    """Return coefficients, the refit with its interval over designs, and readings of leverage."""
+    work = ledger.module("tian2025")
+    refit, shown = work.refit(), work.readings("8")
     columns = {"activation": "activation_ratio", "granularity": "granularity", "flops": "flops"}
+    nodes = [np.geomspace(0.004, 1, 11), np.geomspace(1, 32, 11), np.geomspace(1e17, 1e25, 9)]
+    ends = [work.refitted_el(*np.meshgrid(*nodes[:2], flops, indexing="ij")) for flops in nodes[2]]
+    reach = np.stack([(edges / value).T.reshape(11, 11, 2) for value, edges in ends], axis=2)
     rows = shown.drop_duplicates([*columns.values(), "leverage"])
     return {
         "printed": leverage.PUBLISHED,
         "refit": refit.values,
-        "free": list(refit.free),
-        "draws": short(draws),
-        "readings": short(rows[[*columns.values(), "leverage"]]),
+        "nodes": short(np.log(node) for node in nodes),
+        "reach": short(np.log(reach).reshape(-1, 2), digits=3),
+        "readings": short(rows[[*columns.values(), "leverage"]].to_numpy()),
         "covered": {name: [shown[column].min(), shown[column].max()] for name, column in columns.items()},
         "shared": float((shown.n_shared / shown.top_k).median()),
         "published": {"activation": 12 / 384, "granularity": 12, "flops": 1e22},
@@ -96,34 +94,40 @@ def yun2024():
 
 
 def yang2025():
-    """Return the fitted step times of two models and the cells that were measured."""
+    """Return the fitted step times of two models, the cells that were measured, and intervals of the speed-up."""
+    work = ledger.module("yang2025")
+    machines = {"DeepSeek-V2-Lite": (8, "two A800"), "DeepSeek-V3": (9, "eight H200")}
     table = data.load("yang2025/throughput")
     table = table.assign(ms=steps.step_time(*(table[c] for c in ("throughput", *steps.StepTime.columns[:3]))))
-    served = {
-        "DeepSeek-V2-Lite": (8, "two A800", 2.0, {}),
-        "DeepSeek-V3": (9, "eight H200", 1.0, {"rate": np.inf}),
-    }
+    loads = np.geomspace(1, 2000, 13)
     models = {}
-    for name, (number, machine, size, hold) in served.items():
-        model, rows = catalogue.load(name), table[table.table == number]
-        fitted = fit(
-            steps.StepTime(model, weight_bytes=size), rows[rows.concurrency <= 128], RELATIVE_SQUARES, hold=hold
-        )
-        always, expert = (size * weights / 1e9 for weights in footprint.weights_by_use(model))
-        draws = intervals.refits(fitted, by="concurrency", draws=DRAWS // 2).coefficients
+    for name, (number, machine) in machines.items():
+        fitted = work.step_law(number)
+        law, model = fitted.law, fitted.law.architecture
+        again = intervals.refits(fitted, by="concurrency", draws=DRAWS)
+        thetas = np.array([fitted.problem.theta(draw) for draw in again.coefficients])
+        speeds = {top_k: law.predict(thetas, served(model, loads, top_k)) for top_k in range(1, model.top_k + 1)}
+        always, expert = (law.weight_bytes * weights / 1e9 for weights in footprint.weights_by_use(model))
         models[name] = {
             "machine": machine,
             "topK": model.top_k,
             "routed": model.n_routed,
-            "bytes": size,
+            "bytes": law.weight_bytes,
             "always": always,
             "expert": expert,
-            "cache": 2 * model.kv_elements_per_token / 1e9,
+            "cache": law.cache_bytes * model.kv_elements_per_token / 1e9,
             "coefficients": fitted.coefficients.tolist(),
-            "draws": short([fitted.problem.theta(draw) for draw in draws]),
-            "cells": short(rows[["concurrency", "top_k", "ms"]]),
+            "loads": short([loads])[0],
+            "reach": [short(again.interval(speeds[model.top_k] / speed).T) for speed in speeds.values()],
+            "cells": short(table[table.table == number][["concurrency", "top_k", "ms"]].to_numpy()),
         }
     return models
+
+
+def served(model, loads, top_k):
+    """Return rows of a model that is served with some active experts at some loads."""
+    row = {"tokens_in": 1024, "tokens_out": 1024, "n_routed": model.n_routed, "top_k": top_k}
+    return {"concurrency": loads} | {name: np.full(len(loads), value) for name, value in row.items()}
 
 
 def wan2026():
@@ -183,9 +187,9 @@ def fitting():
 EXPLORERS = {maker.__name__: maker for maker in (tian2025, yun2024, yang2025, wan2026, fitting)}
 
 
-def short(values):
-    """Return rows of numbers that are only drawn, or that only make an interval, with five digits."""
-    return [[float(f"{value:.5g}") for value in row] for row in np.asarray(values, dtype=float).tolist()]
+def short(rows, digits=5):
+    """Return rows of numbers that are only drawn, or that only make an interval, with so many digits."""
+    return [[float(f"{value:.{digits}g}") for value in row] for row in rows]
 
 
 def plain(value):

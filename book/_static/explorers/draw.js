@@ -35,6 +35,12 @@ window.moelaws = (() => {
     return log ? values.map(Math.exp) : values;
   }
 
+  // Between which nodes of a rising list a value lies, and where between them.
+  function within(nodes, value) {
+    const below = Math.max(0, Math.min(nodes.length - 2, nodes.findLastIndex((node) => node <= value)));
+    return [below, Math.min(1, Math.max(0, (value - nodes[below]) / (nodes[below + 1] - nodes[below])))];
+  }
+
   // Quantiles as numpy computes them.
   function quantiles(values, shares) {
     const sorted = values.filter((value) => !Number.isNaN(value)).sort((a, b) => a - b);
@@ -260,5 +266,5 @@ window.moelaws = (() => {
     }).observe(place);
   }
 
-  return { laws: {}, data: {}, chart, digits, element, explorer, percent, quantiles, range, table };
+  return { laws: {}, data: {}, chart, digits, element, explorer, percent, quantiles, range, table, within };
 })();

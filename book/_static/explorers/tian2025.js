@@ -2,9 +2,8 @@
 "use strict";
 
 (() => {
-  const { laws, chart, digits, explorer, percent, quantiles, range } = window.moelaws;
+  const { laws, chart, digits, explorer, percent, range, within } = window.moelaws;
   const data = window.moelaws.data.tian2025;
-  const draws = data.draws.map((values) => ({ A_max: null, ...Object.fromEntries(values.map((value, place) => [data.free[place], value])) }));
   const readings = data.readings.map(([activation, granularity, flops, leverage]) => ({ activation, granularity, flops, leverage }));
 
   // Leverage for an activation ratio, a granularity and a compute; an infinite A_max is null.
@@ -22,6 +21,23 @@
     mixed: routed * (1 + shared),
   })[convention];
 
+  // How far the interval over designs reaches from the refit, in log leverage, between the nodes of a table.
+  function reach({ activation, granularity, flops }) {
+    const places = [activation, granularity, flops].map((value, axis) => within(data.nodes[axis], Math.log(value)));
+    const off = [0, 0];
+    for (let corner = 0; corner < 8; corner += 1) {
+      let [weight, row] = [1, 0];
+      places.forEach(([below, share], axis) => {
+        const up = (corner >> axis) & 1;
+        weight *= up ? share : 1 - share;
+        row = row * data.nodes[axis].length + below + up;
+      });
+      data.reach[row].forEach((value, end) => { off[end] += weight * value; });
+    }
+    return off;
+  }
+  laws.tian2025Reach = reach;
+
   const AXES = {
     activation: { title: "activation ratio (routed experts)", min: 0.004, max: 1, log: true, show: (value) => percent(value) },
     granularity: { title: "granularity", min: 1, max: 32, log: true },
@@ -30,7 +46,7 @@
 
   explorer("tian2025", {
     name: "Leverage by the law, for a design and a budget",
-    note: "Published: more than 7 at 10²² FLOP, 3.1 % and granularity 12. The band is the refit's 95 % interval over resampled designs. Shared experts are taken as half of the active routed ones, as in the readings; the refit always counts routed experts only.",
+    note: "Published: more than 7 at 10²² FLOP, 3.1 % and granularity 12. The band is the refit's 95 % interval over resampled designs, interpolated to some per cent. Shared experts are taken as half of the active routed ones, as in the readings; the refit always counts routed experts only.",
     controls: [
       { name: "activation", label: "Activation ratio", min: 0.004, max: 1, log: true, value: 0.03125, show: (value) => percent(value) },
       { name: "granularity", label: "Granularity", min: 1, max: 32, log: true, value: 12 },
@@ -45,7 +61,7 @@
       const bases = { granularityBase: base(state.granularityBase), flopsBase: base(state.flopsBase) };
       const printed = (point) => laws.tian2025({ ...point, ...bases,
         activation: laws.tian2025Ratio(point.activation, data.shared, state.convention) }, data.printed);
-      const interval = (point) => quantiles(draws.map((draw) => laws.tian2025(point, draw)), [0.025, 0.975]);
+      const interval = (point) => reach(point).map((off) => laws.tian2025(point, data.refit) * Math.exp(off));
       const here = { activation: state.activation, granularity: state.granularity, flops: state.flops };
       const { axis } = state;
       const along = range(61, AXES[axis].min, AXES[axis].max).map((value) => ({ ...here, [axis]: value }));

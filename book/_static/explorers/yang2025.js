@@ -2,14 +2,14 @@
 "use strict";
 
 (() => {
-  const { laws, chart, digits, explorer, quantiles, range } = window.moelaws;
+  const { laws, chart, digits, explorer, range, within } = window.moelaws;
   const data = window.moelaws.data.yang2025;
   for (const model of Object.values(data)) model.cells = model.cells.map(([requests, topK, ms]) => ({ requests, topK, ms }));
   const PARTS = ["overhead", "weights always read", "distinct experts", "key-value cache", "prefill", "decode arithmetic", "per request"];
 
   // Milliseconds by part, for requests in flight and active experts of a model, with its fitted coefficients.
-  laws.yang2025 = ({ requests, topK, tokensIn = 1024, tokensOut = 1024, overhead = 1 }, model, coefficients = model.coefficients) => {
-    const [constant, perGb, perTflop, perRequest] = coefficients, { routed } = model;
+  laws.yang2025 = ({ requests, topK, tokensIn = 1024, tokensOut = 1024, overhead = 1 }, model) => {
+    const { coefficients: [constant, perGb, perTflop, perRequest], routed } = model;
     const context = tokensIn + tokensOut / 2;
     const distinct = -routed * Math.expm1(requests * Math.log1p(-topK / routed));
     const work = (2 * requests * (model.always + topK * model.expert)) / model.bytes / 1e3;
@@ -39,16 +39,22 @@
     link: (state, controls) => controls.topK.limit(data[state.model].topK),
     draw: (state, width) => {
       const model = data[state.model];
-      const step = (requests, topK, coefficients) => laws.yang2025({ requests, topK, overhead: state.overhead }, model, coefficients);
-      const gain = (requests, coefficients) => total(step(requests, model.topK, coefficients)) / total(step(requests, state.topK, coefficients));
-      const interval = (requests) => quantiles(model.draws.map((draw) => gain(requests, draw)), [0.025, 0.975]);
+      const step = (requests, topK) => laws.yang2025({ requests, topK, overhead: state.overhead }, model);
+      const gain = (requests) => total(step(requests, model.topK)) / total(step(requests, state.topK));
+      // Intervals are those of the fitted constant.
+      const fitted = state.overhead === 1;
+      const interval = (requests) => {
+        const [below, share] = within(model.loads.map(Math.log), Math.log(requests));
+        const rows = model.reach[state.topK - 1];
+        return [0, 1].map((end) => rows[below][end] * (1 - share) + rows[below + 1][end] * share);
+      };
       const here = step(state.requests, state.topK), along = range(49, X.min, X.max);
       const cells = model.cells.filter((cell) => cell.topK === state.topK);
       const whole = new Map(model.cells.filter((cell) => cell.topK === model.topK).map((cell) => [cell.requests, cell.ms]));
       const loads = [...whole.keys()], from = Math.min(...loads), to = Math.max(...loads);
       const largest = PARTS[here.indexOf(Math.max(...here))];
       const covered = state.requests >= from && state.requests <= to && model.cells.some((cell) => cell.topK === state.topK);
-      const sentence = `A step takes ${digits(total(here))} ms, most of it ${largest} (${digits(Math.max(...here))} ms); ${state.topK} instead of ${model.topK} active experts are ${digits(gain(state.requests))} times as fast (95 % interval ${interval(state.requests).map((end) => digits(end)).join(" to ")}).`
+      const sentence = `A step takes ${digits(total(here))} ms, most of it ${largest} (${digits(Math.max(...here))} ms); ${state.topK} instead of ${model.topK} active experts are ${digits(gain(state.requests))} times as fast${fitted ? ` (95 % interval ${interval(state.requests).map((end) => digits(end)).join(" to ")})` : ""}.`
         + (covered ? "" : " Nothing was measured there.");
       const shades = [{ shade: [X.min, from], label: "nothing measured" }, { shade: [to, X.max] }];
       const heights = along.map((requests) => step(requests, state.topK));
@@ -60,8 +66,8 @@
           ...shades, { rule: state.requests },
           { dots: cells.map((cell) => [cell.requests, cell.ms, `${cell.requests} requests: ${digits(cell.ms)} ms measured`]), class: "ink", label: "measured" }] });
       const speeds = chart({ width, height: 190, label: `Speed-up over requests. ${sentence}`, x: X,
-        y: { title: "speed-up", min: 0.8, max: Math.max(2, ...along.map((requests) => gain(requests))) },
-        items: [...shades, { band: along.map((requests) => [requests, ...interval(requests)]), class: "moe", label: "95 % interval over resampled loads" }, { line: [[X.min, 1], [X.max, 1]], class: "ink dashed" }, { line: along.map((requests) => [requests, gain(requests)]), class: "moe", label: "fitted sum" }, { rule: state.requests },
+        y: { title: "speed-up", min: 0.8, max: Math.max(2, ...along.map(gain)) },
+        items: [...shades, ...(fitted ? [{ band: along.map((requests) => [requests, ...interval(requests)]), class: "moe", label: "95 % interval over resampled loads" }] : []), { line: [[X.min, 1], [X.max, 1]], class: "ink dashed" }, { line: along.map((requests) => [requests, gain(requests)]), class: "moe", label: "fitted sum" }, { rule: state.requests },
           { dots: cells.map((cell) => [cell.requests, whole.get(cell.requests) / cell.ms, `${cell.requests} requests: ${digits(whole.get(cell.requests) / cell.ms)} times`]), class: "ink", label: "measured" }] });
       return [sentence, times, speeds];
     },
