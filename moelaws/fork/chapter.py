@@ -283,7 +283,7 @@ def words_of_runs(name: str, chosen: Plan, title: str | None = None) -> dict[str
         "laws": "\n    " + "\n    ".join(f'"{one}",' for one in chosen.laws) + "\n",
         "holdout": chosen.holdout,
         "along": chosen.along,
-        "formula": _formula(law.formula),
+        "formula": f"{law.response} = {law.formula}",
         "cite": citation(law),
         "more": rest if len(law.parameters) > 8 else "",
         "left_out": f"Not compared are {reasons}." if reasons else "",
@@ -293,12 +293,6 @@ def words_of_runs(name: str, chosen: Plan, title: str | None = None) -> dict[str
 def title_of(name: str) -> str:
     """Return the title of a chapter that was given none."""
     return f"Our own runs: {name.replace('-', ' ')}"
-
-
-def _formula(text: str) -> str:
-    """Return a law's formula as text in a displayed equation."""
-    lines = text.replace("_", r"\_").replace("**", "^").replace(" * ", " × ").split(", ")
-    return "\\begin{gathered}\n" + " \\\\\n".join(rf"\texttt{{{line}}}" for line in lines) + "\n\\end{gathered}"
 
 
 def citation(law: Law) -> str:
