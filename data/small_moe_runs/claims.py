@@ -210,8 +210,8 @@ def no_interaction_with_tokens():
     small = table[["low", "high"]].abs().max(axis=1) <= table.gain.abs() / 4
     note = (
         f"In log loss, the gain of a doubling of experts changes by {table.change.min():.5f} to "
-        f"{table.change.max():.5f} with each doubling of tokens; {int(holds_zero.sum())} of {len(table)} intervals hold "
-        f"zero, {int((holds_zero & small).sum())} of these stay within a quarter of the gain."
+        f"{table.change.max():.5f} with each doubling of tokens; {int(holds_zero.sum())} of {len(table)} intervals "
+        f"hold zero, {int((holds_zero & small).sum())} of these stay within a quarter of the gain."
     )
     if (holds_zero & small).all():
         return Result(True, note)
@@ -453,8 +453,8 @@ def eq_13_far_below():
     inside = (table.low <= law) & (law <= table.high)
     turn = 10 ** (-PUBLISHED["a"] / PUBLISHED["d"])
     note = (
-        f"Eq. 13 lies inside {int(inside.sum())} of {len(inside)} intervals; its median is {law.median():.2f}, measured "
-        f"is {table.leverage.median():.2f}. Its exponent of activation changes sign at {turn:.0e} FLOP."
+        f"Eq. 13 lies inside {int(inside.sum())} of {len(inside)} intervals; its median is {law.median():.2f}, "
+        f"measured is {table.leverage.median():.2f}. Its exponent of activation changes sign at {turn:.0e} FLOP."
     )
     return Result(bool(inside.mean() >= 0.9), note)
 

@@ -48,6 +48,7 @@ class Report:
         """One line: errors, loss and kind of the intervals."""
         loss = self.fit.problem.loss
         bent = "squares" if loss.delta is None else f"Huber's loss, bent at {loss.delta:g}"
+        bent += f", those above the observation times {loss.above:g}," if loss.above != 1 else ""
         return (
             f"RMSE {self.fit.rmse():.4g} in {self.fit.law.response}; "
             f"{bent} of {loss.space} errors, objective {self.fit.objective:.6g}; {self.kind}"
@@ -104,7 +105,7 @@ class Report:
                 for parameter, value in zip(fit.law.parameters, fit.values.values(), strict=True)
             },
             "intervals": self.kind,
-            "loss": {"errors": loss.space, "delta": loss.delta},
+            "loss": {"errors": loss.space, "delta": loss.delta, "above": loss.above},
             "objective": fit.objective,
             "status": fit.status,
             "n_rows": len(fit.table),

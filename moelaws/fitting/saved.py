@@ -43,6 +43,7 @@ class _Loss(BaseModel):
     model_config = ConfigDict(extra="forbid")
     space: Literal["log", "relative", "linear"]
     delta: PositiveFloat | None
+    above: PositiveFloat = 1.0
 
 
 class _Manifest(BaseModel):
