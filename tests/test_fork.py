@@ -165,7 +165,6 @@ def book(tmp_path, monkeypatch):
         shutil.copy(ROOT / name, root / name)
     (root / "chapters" / "06-last.md").touch()
     monkeypatch.setattr(chapter, "ROOT", root)
-    monkeypatch.setattr("moelaws.paths.ROOT", root)
     return root
 
 

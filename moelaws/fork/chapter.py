@@ -25,7 +25,7 @@ from moelaws.fitting.needs import needs
 from moelaws.fitting.rows import refuse
 from moelaws.laws import LAWS, find
 from moelaws.laws.base import Law
-from moelaws.paths import ROOT
+from moelaws.paths import ROOT as ROOT
 from moelaws.serving.measured import COLUMNS as SERVED
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
