@@ -10,7 +10,7 @@ export LC_ALL := C.UTF-8
 
 CHECKS := ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
 
-.PHONY: help book test test-all bench mutants lock clean .venv/.installed
+.PHONY: help book test test-all lab bench mutants lock clean .venv/.installed
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -28,6 +28,10 @@ test-all: .venv/.installed ## the same and the slow tests, and the chapters as o
 	$(PY) -m pytest -m ""
 	$(PY) book/tools/other_kernels.py
 
+lab: .venv/.installed ## open JupyterLab on the notebooks for teachers and students, in lab/
+	$(PY) book/tools/teach.py
+	$(PY) -m jupyterlab lab
+
 bench: .venv/.installed ## time fits and searches against the ways people make them today, in benchmarks/*.json (ALL=1: every start)
 	$(PY) benchmarks/run.py $(if $(ALL),--all)
 	$(PY) benchmarks/architectures.py
@@ -38,7 +42,7 @@ mutants: .venv/.installed ## change the package in many single places, and list 
 lock: .venv/.installed ## resolve requirements.lock anew from pyproject.toml; UPGRADE= keeps the versions that it has
 	$(PY) -m uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 \
 	    --no-header --no-annotate --no-emit-index-url \
-	    --extra book --extra test pyproject.toml --output-file requirements.lock
+	    --extra book --extra lab --extra test pyproject.toml --output-file requirements.lock
 
 lock: UPGRADE ?= --upgrade
 

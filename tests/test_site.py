@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import json
 import re
 import shutil
 import threading
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
+import teach
 from bs4 import BeautifulSoup
 from built_site import ROOT, SITE, built
 from playwright.sync_api import sync_playwright
@@ -83,6 +85,45 @@ def test_no_page_loads_from_another_host(pages):
 
 def test_every_image_has_a_text(pages):
     assert not [f"{page}: {tag}" for page, soup in pages.items() for tag in soup.select("img") if not tag.get("alt")]
+
+
+def test_notebooks_lead_to_those_for_students(pages):
+    maker = teach.Maker(ROOT)
+    assert maker.pages
+    for name in maker.pages:
+        stem = name.rpartition("/")[2]
+        menus = pages[f"{name}.html"].select(".article-header-buttons a[href]")
+        addresses = {tag.get_text(strip=True): tag["href"] for tag in menus}
+        assert addresses[".ipynb"] == f"{'../' * name.count('/')}notebooks/{stem}.ipynb"
+        assert addresses["Colab"].endswith(f"/blob/{maker.ref}/book/teach/student/{stem}.ipynb")
+        assert addresses["Binder"].endswith(f"/{maker.ref}?urlpath=lab/tree/lab/student/{stem}.ipynb")
+
+
+def test_no_download_holds_a_solution():
+    maker, site = teach.Maker(ROOT), ROOT / SITE
+    downloads = {path.name: path.read_text(encoding="utf-8") for path in site.rglob("*.ipynb")}
+    assert downloads.keys() == {f"{name.rpartition('/')[2]}.ipynb" for name in maker.pages}
+    sources = [path.read_text(encoding="utf-8") for path in site.glob("_sources/**/*.md")]
+    for page in maker.pages.values():
+        elsewhere = "\n".join(part.text or part.cell.source for part in teach.parts(page) if part.kind != "solution")
+        for part in teach.parts(page):
+            if part.kind == "solution" and part.cell:
+                lines = {line.strip() for line in part.cell.source.split("\n") if len(line.strip()) > 20}
+                for line in {line for line in lines if line not in elsewhere}:
+                    quoted = json.dumps(line)[1:-1]
+                    assert not [name for name, text in downloads.items() if line in text or quoted in text], line
+                    assert not [text for text in sources if line in text], line
+
+
+def test_references_have_the_numbers_of_the_site(pages):
+    book = teach.Maker(ROOT).book
+    prefixes = {"figure": ".caption-number", "exercise": ".caption-number", "equation": ".eqno"}
+    for label, place in book.labels.items():
+        if place.kind in prefixes and label in book.labels:
+            anchor = f"equation-{label}" if place.kind == "equation" else label
+            found = pages[f"{place.page}.html"].find(id=anchor)
+            number = found.select_one(prefixes[place.kind]).get_text().strip(" (#)\xa0")
+            assert number.split()[-1].strip("()#") == place.title.split()[-1], label
 
 
 @dataclass

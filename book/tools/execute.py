@@ -20,14 +20,16 @@ from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from importlib.util import source_from_cache
 from pathlib import Path
+from typing import Any
 
 import click
 import jupytext
 import kernel
 import nbformat
+import teach
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
-from kernel_extension import RECORD
+from kernel_extension import ANSWER, RECORD
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
@@ -65,7 +67,7 @@ def stale(chapter: Path) -> bool:
     """
     gone = absent(chapter)
     recorded = {name: value for name, value in _recorded(chapter).items() if name not in gone}
-    return not recorded or recorded != _inputs(recorded)
+    return not recorded or recorded != _inputs(recorded) or not _answered(chapter)
 
 
 def absent(chapter: Path) -> list[str]:
@@ -101,7 +103,7 @@ def execute(chapter: Path) -> None:
         If a cell fails because public runs cannot be had.
     """
     notebook = jupytext.read(chapter)
-    read = _run(notebook, chapter)
+    read, answers = _run(notebook, chapter)
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"{number:03d}-{sha256(cell.source.encode()).hexdigest()[:8]}"
         shown = {mime for output in cell.get("outputs", []) for mime in output.get("data", {})}
@@ -114,7 +116,7 @@ def execute(chapter: Path) -> None:
         {
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"},
-            "moelaws": {"inputs": _inputs({_relative(chapter)} | read)},
+            "moelaws": {"inputs": _inputs({_relative(chapter)} | read), "answers": answers},
         }
     )
     target = chapter.with_suffix(".ipynb")
@@ -123,8 +125,8 @@ def execute(chapter: Path) -> None:
     unfinished.replace(target)
 
 
-def _run(notebook: nbformat.NotebookNode, chapter: Path) -> set[str]:
-    """Execute the notebook in place and return the names of its inputs."""
+def _run(notebook: nbformat.NotebookNode, chapter: Path) -> tuple[set[str], list[Any]]:
+    """Execute the notebook in place, and return the names of its inputs and the answers of its solutions."""
     running: list[nbformat.NotebookNode] = []
     client = NotebookClient(
         notebook,
@@ -148,7 +150,7 @@ def _run(notebook: nbformat.NotebookNode, chapter: Path) -> set[str]:
             raise kind(f"{_relative(chapter)}: '{cell}' failed: {_reason(error)}") from error
         seen = json.loads(record.read_text(encoding="utf-8"))
     libraries = {re.sub(r"[-_.]+", "-", name).lower() for name in seen["distributions"]}
-    return _files(seen["opened"]) | {f"{LOCK}: {name}" for name in libraries if _pins(name)}
+    return _files(seen["opened"]) | {f"{LOCK}: {name}" for name in libraries if _pins(name)}, seen["answers"]
 
 
 def _files(opened: Iterable[str]) -> set[str]:
@@ -179,6 +181,13 @@ def _recorded(chapter: Path) -> dict[str, str]:
         return {}
     metadata = nbformat.read(notebook, as_version=4).metadata
     return dict(metadata.get("moelaws", {}).get("inputs", {}))
+
+
+def _answered(chapter: Path) -> bool:
+    """Tell whether a stored notebook holds the answer of every solution that assigns one."""
+    notebook = nbformat.read(chapter.with_suffix(".ipynb"), as_version=4)
+    solutions = [cell for cell in notebook.cells if cell.cell_type == "code" and ANSWER.search(cell.source)]
+    return len(solutions) == len(notebook.metadata.moelaws.get("answers", []))
 
 
 def _inputs(names: Iterable[str]) -> dict[str, str]:
@@ -231,8 +240,9 @@ def _relative(path: Path) -> str:
 
 
 def _find(names: tuple[str, ...]) -> list[Path]:
-    """Turn names such as ``03-yang2025`` into chapters; no name means all of them."""
-    chapters = {path.stem: path for path in sorted((ROOT / "chapters").glob("[0-9]*.md")) if path.is_file()}
+    """Turn names such as ``03-yang2025`` into chapters; no name means all of them and the lab."""
+    texts = [*(ROOT / "chapters").glob("[0-9]*.md"), *(ROOT / "book" / "teach").glob("*.md")]
+    chapters = {path.stem: path for path in sorted(texts) if path.is_file()}
     for name in names:
         if Path(name).stem not in chapters:
             raise click.UsageError(f"there is no chapter '{name}'; there are {', '.join(chapters)}")
@@ -267,6 +277,10 @@ def main(names: tuple[str, ...], force: bool) -> None:
         done = list(pool.map(_attempt, due))
     if not all(done):
         raise SystemExit(1)
+    try:
+        teach.write(ROOT)
+    except teach.TextError as error:
+        raise SystemExit(f"Error: {error}") from error
 
 
 if __name__ == "__main__":

@@ -1,13 +1,16 @@
-"""What a chapter's kernel adds to IPython: a record of what was read, and of each figure the data that it draws."""
+"""What a chapter's kernel adds to IPython: a record of what was read and answered, and the data that a figure draws."""
 
 import json
 import os
+import re
 import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 RECORD = "MOELAWS_RECORD"
 """Name of the environment variable that names the file to keep the record in."""
+ANSWER = re.compile(r"^answer = ", re.M)
+"""How the solution of an exercise says its answer."""
 
 
 def load_ipython_extension(shell):
@@ -24,17 +27,21 @@ def _figure(figure):
 
 
 def _keep_record(shell, record):
-    opened, before = set(), set(sys.modules)
+    opened, answers, before = set(), [], set(sys.modules)
     distributions = packages_distributions()
 
     def note(event, arguments):
         if event == "open" and isinstance(arguments[0], str) and (arguments[1] or "").startswith("r"):
             opened.add(os.path.abspath(arguments[0]))
 
-    def keep(_):
+    def keep(result):
+        if result.success and ANSWER.search(result.info.raw_cell):
+            answers.append(shell.user_ns["answer"])
         imported = {name.partition(".")[0] for name in set(sys.modules) - before}
         names = {name for module in imported for name in distributions.get(module, ())}
-        record.write_text(json.dumps({"opened": sorted(opened), "distributions": sorted(names)}), encoding="utf-8")
+        seen = {"opened": sorted(opened), "distributions": sorted(names), "answers": answers}
+        # Numbers and arrays of NumPy and pandas become Python's own.
+        record.write_text(json.dumps(seen, default=lambda value: value.tolist()), encoding="utf-8")
 
     sys.addaudithook(note)
     # Before the reply to the cell, so whoever waits for the cell finds the record.
