@@ -185,6 +185,9 @@ def test_a_chapter_is_written_listed_and_removed(book):
     assert "@" not in page.replace("@font", "")
     assert (pd.read_csv(book / "data/our-sweep/runs.csv") == pd.read_csv(EXAMPLES / "runs.csv")).all(axis=None)
     assert (book / "_toc.yml").read_text(encoding="utf-8").count("- file: chapters/07-our-sweep.ipynb") == 1
+    for made in ("chapters/07-our-sweep.ipynb", "book/teach/student/07-our-sweep.ipynb"):  # what make book adds
+        (book / made).parent.mkdir(parents=True, exist_ok=True)
+        (book / made).touch()
     listed = json.loads(run("new-chapter", "our-sweep", "--list", "--json").stdout)
     for path in listed["delete"]:
         target = book / path

@@ -177,7 +177,8 @@ def files(name: str) -> list[Path]:
     folder = ROOT / "data" / name
     if not (folder / _MARK).exists():
         raise InputError(f"There is no chapter '{name}' that 'moelaws new-chapter' made.")
-    return [folder, *sorted(ROOT.glob(f"chapters/[0-9][0-9]-{name}.*"))]
+    pages = (f"chapters/[0-9][0-9]-{name}.*", f"book/teach/*/[0-9][0-9]-{name}.ipynb")
+    return [folder, *sorted(path for page in pages for path in ROOT.glob(page))]
 
 
 _MARK = "claims.csv.stub"
