@@ -45,7 +45,7 @@ def new_chapter_command(
     chapter and builds the site.
 
     \b
-    Example: moelaws new-chapter our-sweep --table data/examples/runs.csv --law wang2024 &&
+    Example: moelaws new-chapter our-sweep --table data/examples/isoflop.csv --law dense &&
     moelaws new-chapter our-sweep --list
     """
     from moelaws import laws
