@@ -100,7 +100,7 @@ What is a seventh of the whole, by {eq}`eq-example-one`?
 Hint: divide
 by seven.
 
-Answer: a number, to two digits.
+Answer: a number, in $10^{0}$, to two digits.
 :::{exercise-end}
 :::
 
@@ -212,7 +212,9 @@ def test_text_is_readable_without_the_book(example):
         assert f"in [Fig. 1.1]({site}/chapters/01-example.html#fig-example)" in text
         assert f"of [First page]({site}/book/index.html)." in text
         assert "x = y / 2\n\\tag{1.1}$$" in text
-        assert re.search(r"> \*\*Takeaway\*\*\n> \n> Halves are half \(\[C26 \w+\]\(https://\S+#yang2025-c26\)\)", text)
+        assert re.search(
+            r"> \*\*Takeaway\*\*\n> \n> Halves are half \(\[C26: \w+\]\(https://\S+#yang2025-c26\)\)", text
+        )
         assert re.search(r"\*\*Verdicts\*\*: \d+ agree · .*\(\[evidence\]", text)
         assert "**Fig. 1.1.** A point at 0.5." in text
         assert f"- Yang, Shi, Li: *MoE* (2025). [arxiv.org/abs/1.2]({paper})" in text
@@ -242,12 +244,12 @@ def test_students_get_a_cell_and_a_check_for_each_question(example):
     maker = teach.Maker(example)
     notebook = maker.student(maker.pages["chapters/01-example"])
     text = told(notebook)
-    assert "**Answer**: a number, to two digits." in text
+    assert "**Answer**: a number, in $10^{0}$, to two digits." in text
     assert "<details><summary>Hint</summary>\n\ndivide\nby seven.\n\n</details>" in text
     assert "Hint:" not in text
     assert "Answer:" not in text
     sources = [cell.source for cell in notebook.cells]
-    assert "# At hand: whole. Expected: a number, to two digits.\nanswer = ..." in sources
+    assert "# At hand: whole. Expected: a number, in 10^0, to two digits.\nanswer = ..." in sources
     assert any(source.startswith("# At hand: whole. Expected: a list of") for source in sources)
     whole = "\n".join(sources)
     for secret in ("divided_by_seven", "whole / 7", "It comes to", "1.7", "dozen"):
@@ -260,7 +262,7 @@ def test_a_students_notebook_runs_and_takes_the_teachers_answers(example):
     page = maker.pages["chapters/01-example"]
     notebook = run(with_solutions(maker, page))
     assert [printed(cell) for cell in notebook.cells if "check(" in cell.source] == [
-        "No answer yet. Expected: a number, to two digits.\n",
+        "No answer yet. Expected: a number, in 10^0, to two digits.\n",
         "No answer yet. Expected: a list of True or False, a whole number, and a word.\n",
         "Right.\n",
         "Right.\n",
@@ -296,7 +298,11 @@ def checked(cell):
         ("{cite}`yang2025`", "{cite}`wang2025`", "the bibliography has no entry 'wang2025'"),
         ("{claim}`yang2025-C26`", "{claim}`yang2025-C999`", "there is no claim 'yang2025-C999'"),
         ("to two digits", "quickly", "names no precision"),
-        ("Answer: a number, to two digits.", "", "the exercise 'ex-example-1' has no paragraph 'Answer: …'"),
+        (
+            "Answer: a number, in $10^{0}$, to two digits.",
+            "",
+            "the exercise 'ex-example-1' has no paragraph 'Answer: …'",
+        ),
     ],
 )
 def test_what_cannot_be_told_is_an_error(example, before, after, sentence):

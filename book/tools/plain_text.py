@@ -272,7 +272,7 @@ class _Teller:
                     raise self.problem(f"there is no claim '{text}'")
                 claim = self.book.claims[text]
                 address = self.book.address(f"chapters/{claim['page']}", text.lower())
-                return f"[{text.rpartition('-')[2]} {claim['verdict']}]({address})"
+                return f"[{text.rpartition('-')[2]}: {claim['verdict']}]({address})"
             case ["math"]:
                 return f"${text}$"
             case ["py", *_]:

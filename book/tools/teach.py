@@ -184,7 +184,7 @@ class Maker:
         for label, answer in zip(solved, page.answers, strict=True):
             if label not in forms:
                 raise TextError(f"{page.name}: the exercise '{label}' has no paragraph 'Answer: …'.")
-            form = " ".join(self.book.tell(page, forms[label]).split())
+            form = _without_math(" ".join(self.book.tell(page, forms[label]).split()))
             try:
                 found[label] = (form, answers.seal(answer, label, form))
             except InputError as problem:
@@ -317,6 +317,11 @@ def _only_glues(node: ast.stmt, names: Collection[str]) -> bool:
             said = body[1:] if ast.get_docstring(node) is not None else body
             return bool(said) and all(_only_glues(child, names) for child in said)
     return False
+
+
+def _without_math(text: str) -> str:
+    """Return a text as code can show it: ``10^20`` for ``$10^{20}$``."""
+    return re.sub(r"\$([^$]+)\$", lambda found: re.sub(r"[{}]|\\(?:text|mathrm)\b", "", found[1]), text)
 
 
 def _paragraph(name: str, text: str) -> re.Match[str] | None:
