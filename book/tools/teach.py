@@ -192,7 +192,8 @@ class Maker:
         return found
 
     def _opening(self, page: Page, whom: str) -> list[nbformat.NotebookNode]:
-        said = f"*From the page [{page.title}]({self.book.address(page.name)}) of moelaws; the notebook for {whom}.*"
+        said = f"*From the page [{page.title}]({self.book.address(page.name)}) of moelaws"
+        said += f"; the notebook for {whom}.*" if any(part.kind == "exercise" for part in parts(page)) else ".*"
         install = nbformat.v4.new_code_cell(INSTALL.format(repository=self.book.repository, ref=self.ref))
         return [_markdown(said), _fold(install)]
 
