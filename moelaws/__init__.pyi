@@ -1,6 +1,7 @@
 from . import cli as cli
 from . import data as data
 from . import fitting as fitting
+from . import fork as fork
 from . import laws as laws
 from . import ledger as ledger
 from . import models as models

@@ -87,6 +87,21 @@ def test_mistakes_end_in_one_sentence(arguments, sentence):
     assert result.stderr.strip().endswith(sentence)
 
 
+def test_what_is_printed_for_a_budget_is_used():
+    """Tables 2 and 4 at 1e19 FLOP; a power law through the six batches would give 112."""
+    plan = allocate("wan2026", 1e19)
+    assert {name: plan.step(name).value for name in ("batch", "learning_rate")} == {
+        "batch": 128,
+        "learning_rate": 8.28e-4,
+    }
+    assert [plan.step(name).value for name in ("flops_per_token", "n_tokens")] == pytest.approx([9.345e8, 1.07004e10])
+    assert plan.step("training_steps").value == pytest.approx(1.07004e10 / 128 / 8192)
+    assert {step.quantity for step in plan.steps if step.source in ("refitted", "chosen")} == {
+        "compute_density",
+        "d_model",
+    }
+
+
 def test_the_command_says_what_the_package_says():
     result = CliRunner().invoke(main, ["allocate", "--law", "wan2026", "--flops", "7e19", "--json"])
     assert json.loads(result.stdout) == json.loads(json.dumps(allocate("wan2026", 7e19).report()))

@@ -147,7 +147,12 @@ MISTAKES = {
         "refused",
         "column 'activation_ratio'",
     ),
-    "perplexity": ("dense", runs().assign(loss=lambda t: np.exp(t.loss)), "refused", "given as its logarithm"),
+    "perplexity": (
+        "dense",
+        runs().assign(loss=lambda t: np.exp(t.loss)),
+        "refused",
+        "(--unit loss=perplexity takes",
+    ),
     "low perplexity": (
         "dense",
         runs().assign(loss=lambda t: np.exp(2 + t.loss / 20)),
@@ -343,7 +348,7 @@ def test_numbers_in_any_notation(tmp_path):
 HEAD = b"n_active,n_tokens,loss\n"
 GOOD = HEAD + b"1e8,1e9,3.5\n1e8,2e9,3.4\n2e8,1e9,3.3\n2e8,4e9,3.2\n4e8,4e9,3.1\n4e8,9e9,3.0\n"
 FILES = {
-    "empty": (b"", "not a CSV table with one header line"),
+    "empty": (b"", "the file is empty; a line with the names of the columns is expected"),
     "header alone": (HEAD, "the table has no rows"),
     "long first row": (HEAD + b"1,2,3,4\n", "not a CSV table"),
     "long second row": (HEAD + b"1,2,3\n1,2,3,4\n", "not a CSV table"),
@@ -365,7 +370,10 @@ FILES = {
     "comment first": (b"# runs of May\n" + GOOD, "the first line is a comment"),
     "decimal comma": (b"n_active;n_tokens;loss\n1e8;1e9;3,5\n", "'3,5' is found; a positive number is expected (--dec"),
     "thousands": (HEAD + b'"53,300,000",1e9,3.5\n', "--decimal . commas between thousands"),
-    "suffix": (HEAD + b"53.3M,4.4B,3.5\n", "'53.3M' is found; a positive number is expected (written 53.3e6)"),
+    "suffix": (
+        HEAD + b"53.3M,4.4B,3.5\n",
+        "'53.3M' is found; a positive number is expected (written 53.3e6, or read",
+    ),
     "NaN": (HEAD + b"1e8,1e9,NaN\n", "'NaN' is found"),
     "Infinity": (HEAD + b"1e8,1e9,Infinity\n", "'Infinity' is found"),
     "other case": (

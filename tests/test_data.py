@@ -136,7 +136,7 @@ ROW = "8,DeepSeek-V2-Lite,1024,1024,2,64,6,479\n"
         (HEAD + ROW + ROW.replace("479", "480"), "row 2 (line 3): a second row with table 8, concurrency 2"),
         (HEAD + ROW + ROW.replace("1024,1024,2", "1024,1024,x"), "row 2 (line 3), column 'concurrency'"),
         (HEAD, "the table has no rows"),
-        ("", "not a CSV table"),
+        ("", "the file is empty; a line with the names of the columns is expected"),
         (HEAD + ROW + "8,9,1,1,1,1,1,1,1,1,1\n", "not a CSV table"),
     ],
 )

@@ -1,5 +1,6 @@
 """Each command's example works as it stands, pasted in a fresh clone."""
 
+import inspect
 import re
 import shlex
 
@@ -14,7 +15,7 @@ COMMANDS = sorted(main.commands)
 
 def examples(command):
     """The lines of an example, as a shell would join them."""
-    text = re.search(r"Example: (.*?)(?:\n\n|$)", main.commands[command].help, re.DOTALL)[1]
+    text = re.search(r"Example: (.*?)(?:\n\n|$)", inspect.cleandoc(main.commands[command].help), re.DOTALL)[1]
     return [shlex.split(line) for line in " ".join(text.split()).split(" && ")]
 
 

@@ -1,4 +1,4 @@
-"""Each printed coefficient of Tian et al. reaches the page: its last digit changes what the chapter shows."""
+"""Each printed coefficient of Tian et al. reaches the page: its last digit changes what the evidence shows."""
 
 import ast
 from decimal import Decimal
@@ -11,7 +11,7 @@ from moelaws.laws import tian2025
 from moelaws.laws.power import PowerLaw
 from moelaws.papers.tian2025 import settings
 
-CELLS = nbformat.read(data.ROOT / "chapters/02-tian2025.ipynb", as_version=4).cells
+CELLS = nbformat.read(data.ROOT / "chapters/02-tian2025-evidence.ipynb", as_version=4).cells
 SHOWN = ("last_digits = ", "power_laws = ")
 POWER_LAWS = {
     "learning_rate": settings.LEARNING_RATE,

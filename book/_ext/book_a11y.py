@@ -35,10 +35,32 @@ def mend(soup):
     for head in soup.select("article thead"):
         if not head.get_text(strip=True):
             head.decompose()
+    # Tables of other makers have no scopes and no names; a table takes its name from the heading above it.
+    for table in soup.select("article table"):
+        for cell in table.select("th:not([scope])"):
+            cell["scope"] = (
+                ("colgroup" if int(cell.get("colspan", 1)) > 1 else "col") if cell.find_parent("thead") else "row"
+            )
+        if not table.caption and not table.get("aria-label"):
+            name_table(soup, table)
     # What is too wide for a phone scrolls in a frame, which a11y.js makes reachable by keyboard.
     for wide in soup.select("article table, article .cell_output img"):
         if not wide.find_parent(class_=["pst-scrollable-table-container", "output"]):
             wide.wrap(soup.new_tag("div", attrs={"class": "pst-scrollable-table-container"}))
+
+
+def name_table(soup, table):
+    """Give a table a caption that only screen readers speak: the heading above it, and its number there."""
+    heading = table.find_previous(["h1", "h2", "h3", "h4"])
+    before = (
+        table.find_all_previous("table")
+        if heading is None
+        else [other for other in table.find_all_previous("table") if other.find_previous(heading.name) is heading]
+    )
+    words = heading.get_text(" ", strip=True).removesuffix("#").strip() if heading else "Table"
+    caption = soup.new_tag("caption", attrs={"class": "visually-hidden"})
+    caption.string = f"{words}, table {len(before) + 1}"
+    table.insert(0, caption)
 
 
 def mend_pages(app, exception):

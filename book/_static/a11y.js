@@ -4,15 +4,19 @@
 document.querySelector(".search-button-field")?.removeAttribute("aria-label");
 
 // A frame that scrolls sideways is reached by keyboard while it does, and skipped while it does not.
+const FRAMES = ".pst-scrollable-table-container, .cell_output .output.text_html";
 const frames = new ResizeObserver((entries) => {
   for (const { target } of entries) {
-    const frame = target.closest(".pst-scrollable-table-container");
-    frame.tabIndex = frame.scrollWidth > frame.clientWidth ? 0 : -1;
+    const frame = target.closest(FRAMES);
+    const scrolls = frame.scrollWidth > frame.clientWidth;
+    // The theme itself lets the keyboard reach an output.
+    if (!frame.matches(".output")) frame.tabIndex = scrolls ? 0 : -1;
+    frame.classList.toggle("scrolls", scrolls);
   }
 });
-for (const frame of document.querySelectorAll(".pst-scrollable-table-container")) {
+for (const frame of document.querySelectorAll(FRAMES)) {
   frames.observe(frame);
-  frames.observe(frame.firstElementChild);
+  if (frame.firstElementChild) frames.observe(frame.firstElementChild);
 }
 
 // The theme lets the keyboard reach outputs that scroll, but measures only on load and on

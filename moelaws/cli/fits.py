@@ -5,12 +5,15 @@ What they compute with is imported when they run, so that other commands start a
 
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from moelaws.cli.output import echo_json, echo_warnings
+from moelaws.cli.output import check_picture, echo_json, echo_warnings, name_and_text, write_picture
+from moelaws.cli.reading import mapped, mapped_names, mapping_of, rows_of
 from moelaws.errors import InputError
 
 if TYPE_CHECKING:
@@ -42,15 +45,31 @@ _OPTIONS = (
     click.option("--where", "condition", metavar="EXPR", help="Rows to use, such as \"annealed == 'yes'\"."),
     click.option("--final", is_flag=True, help="Keep the last row of each run, where rows are points on the way."),
     click.option("--pool", multiple=True, metavar="COLUMN", help="A convention to leave aside: its rows go together."),
-    click.option("--map", "rename", multiple=True, metavar="NAME=COLUMN", help="What a column is called in TABLE.csv."),
-    click.option("--unit", multiple=True, metavar="NAME=NUMBER", help="Its unit: n_tokens=1e9 where it is billions."),
-    click.option("--decimal", type=click.Choice([".", ","]), help="Mark before decimals; the other one for thousands."),
 )
 
 
 def _reading(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that say how the table is read and what is minimised."""
     for option in reversed(_OPTIONS):
+        command = option(command)
+    return mapped(command)
+
+
+_FITTING = (
+    click.option("--hold", multiple=True, metavar="NAME=NUMBER", help="Hold a parameter at a value, such as E=1.69."),
+    click.option("--tie", multiple=True, metavar="NAME=OTHER", help="Make a parameter equal another: beta=alpha."),
+    click.option("--holdout", metavar="EXPR", help='Rows not to fit but to predict, such as "n_active > 4e8".'),
+    click.option("--by", metavar="COLUMN", help="Rows with equal values here (one run) are drawn together."),
+    click.option("--bootstrap", "draws", type=_draws, metavar="N", help="Intervals from N fits to resampled rows."),
+    click.option("--out", type=click.Path(), help="Write the fit into this new folder, for 'moelaws predict'."),
+    click.option("--plot", "picture", metavar="FILE", type=click.Path(), help="Draw the fit: a PNG, SVG or PDF file."),
+    _json,
+)
+
+
+def _fitting(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that say what is fitted and what is done with it."""
+    for option in reversed(_FITTING):
         command = option(command)
     return command
 
@@ -59,13 +78,7 @@ def _reading(command: Callable[..., None]) -> Callable[..., None]:
 @_table
 @click.option("--law", "name", required=True, metavar="NAME", help="Name of the law, such as dense.")
 @_reading
-@click.option("--hold", multiple=True, metavar="NAME=NUMBER", help="Hold a parameter at a value, such as E=1.69.")
-@click.option("--tie", multiple=True, metavar="NAME=OTHER", help="Make a parameter equal another: beta=alpha.")
-@click.option("--holdout", metavar="EXPR", help='Rows not to fit but to predict, such as "n_active > 4e8".')
-@click.option("--by", metavar="COLUMN", help="Rows with equal values here (one run) are drawn together.")
-@click.option("--bootstrap", "draws", type=_draws, metavar="N", help="Intervals from N fits to resampled rows.")
-@click.option("--out", type=click.Path(), help="Write the fit into this new folder, for 'moelaws predict'.")
-@_json
+@_fitting
 def fit_command(
     table: str,
     name: str,
@@ -75,6 +88,7 @@ def fit_command(
     by: str | None,
     draws: int | None,
     out: str | None,
+    picture: str | None,
     as_json: bool,
     **reading: Any,
 ) -> None:
@@ -87,25 +101,115 @@ def fit_command(
     Example: moelaws fit data/examples/runs.csv --law wang2024 --bootstrap 200 --out fitted
     """
     from moelaws import laws
+
+    law = laws.find(name)
+    asked = _Asked(hold, tie, holdout, by, draws, out, picture, as_json)
+    asked.check()
+    rows, loss = _read(table, (*law.columns, law.response), **reading)
+    _fit(law, rows, loss, asked)
+
+
+@click.command("fit-serving")
+@click.argument("tables", metavar="FILE...", type=click.Path(allow_dash=True), nargs=-1, required=True)
+@click.option("--config", required=True, metavar="CONFIG.json", type=click.Path(), help="The model, as for 'arch'.")
+@click.option("--counts", type=click.Choice(["total", "output"]), help="Tokens that the column throughput counts.")
+@click.option("--weight-bytes", type=float, metavar="X", help="Bytes of a weight; by default what CONFIG.json says.")
+@click.option("--cache-bytes", type=float, metavar="X", help="Bytes of an element of the cache; by default the same.")
+@mapped_names
+@_fitting
+def fit_serving_command(
+    tables: tuple[str, ...],
+    config: str,
+    counts: Any,
+    weight_bytes: float | None,
+    cache_bytes: float | None,
+    hold: tuple[str, ...],
+    tie: tuple[str, ...],
+    holdout: str | None,
+    by: str | None,
+    draws: int | None,
+    out: str | None,
+    picture: str | None,
+    as_json: bool,
+    **reading: Any,
+) -> None:
+    """Fit the time of a decoding step to measurements of a server: overhead, bandwidth, rate of work.
+
+    A FILE is a table (columns concurrency, tokens_in, tokens_out; n_routed and top_k where they are not the model's;
+    and one of throughput_total, throughput_output, step_ms, or throughput with --counts), or what 'vllm bench serve',
+    'sglang.bench_serving' or InferenceMAX wrote. Bandwidth and rate are those of all devices together.
+
+    \b
+    Example: moelaws fit-serving data/examples/serving.csv --config data/examples/config.json --out served
+    """
+    from moelaws.fitting.objective import RELATIVE_SQUARES
+    from moelaws.models import huggingface
+    from moelaws.serving import measured
+
+    for option, value in (("--weight-bytes", weight_bytes), ("--cache-bytes", cache_bytes)):
+        if value is not None and not 0 < value <= 8:
+            raise InputError(
+                f"Option {option} is {value:g}; a number of bytes, more than 0 and at most 8, is expected."
+            )
+    asked = _Asked(hold, tie, holdout, by, draws, out, picture, as_json)
+    asked.check()
+    law = measured.law_of(huggingface.model(config), weight_bytes, cache_bytes)
+    rows = measured.read(tables, law, counts, mapping_of(**reading))
+    settings = {"weight_bytes": law.weight_bytes, "cache_bytes": law.cache_bytes}
+    _fit(law, rows, RELATIVE_SQUARES, asked, settings, Path(config))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the options of a fit ask for."""
+
+    hold: tuple[str, ...]
+    tie: tuple[str, ...]
+    holdout: str | None
+    by: str | None
+    draws: int | None
+    out: str | None
+    picture: str | None
+    as_json: bool
+
+    def check(self) -> None:
+        """Refuse what cannot be, before time is spent."""
+        from moelaws.fitting import saved as artifact
+
+        if self.by is not None and self.draws is None:
+            raise InputError("Option --by says what a bootstrap draws together; --bootstrap N is expected with it.")
+        if self.out is not None:
+            artifact.reserve(self.out)
+        if self.picture is not None:
+            check_picture(self.picture)
+
+
+def _fit(
+    law: "Law",
+    rows: "pd.DataFrame",
+    loss: "Loss",
+    asked: _Asked,
+    settings: dict[str, float] | None = None,
+    config: Path | None = None,
+) -> None:
+    """Fit a law, print the result, and write what was asked for."""
+    from moelaws.data import files
     from moelaws.data.quantities import QUANTITIES
     from moelaws.fitting import intervals as uncertainty
     from moelaws.fitting import saved as artifact
     from moelaws.fitting.estimation import fit
+    from moelaws.fitting.report import plot
 
-    law = laws.find(name)
-    if by is not None and draws is None:
-        raise InputError("Option --by says what a bootstrap draws together; --bootstrap N is expected with it.")
-    if out is not None:
-        artifact.reserve(out)
-    rows, loss = _read(table, (*law.columns, law.response), **reading)
+    by, draws, holdout = asked.by, asked.draws, asked.holdout
+    tied = dict(name_and_text(asked.tie, "--tie"))
     chosen, objections = (None, []) if holdout is None else _held_out(rows, holdout)
     train, held = (rows, None) if chosen is None else (rows[~chosen], rows[chosen])
-    fitted = fit(law, train, loss, _held(law, hold), dict(_pairs("--tie", tie)))
+    fitted = fit(law, train, loss, _held(law, asked.hold), tied)
     objections += fitted.warnings
     sample, ends = None, {}
     if draws is not None:
         _check_groups(train, by)
-        sample = uncertainty.refits(fitted, by, draws, progress=not as_json)
+        sample = uncertainty.refits(fitted, by, draws, progress=not asked.as_json)
         ends = sample.ranges()
         objections += sample.warnings
     elif len(fitted.table) > PROFILED_ROWS:
@@ -129,8 +233,12 @@ def fit_command(
             "groups": sample.groups if sample else None,
         },
         "units": {key: QUANTITIES[key].unit for key in (*law.columns, law.response) if key in QUANTITIES},
-        "held": [parameter.name for parameter in law.parameters if parameter.name in dict(_pairs("--hold", hold))],
-        "tied": dict(_pairs("--tie", tie)),
+        "held": [
+            parameter.name
+            for parameter in law.parameters
+            if parameter.name in dict(name_and_text(asked.hold, "--hold"))
+        ],
+        "tied": tied,
         "objective": fitted.objective,
         "status": fitted.status,
         "n_rows": len(fitted.table),
@@ -140,7 +248,7 @@ def fit_command(
         "rmse_holdout": None if held is None else fitted.rmse(held),
         "warnings": objections,
     }
-    if as_json:
+    if asked.as_json:
         echo_json(report)
     else:
         click.echo(f"{law.name}, {report['n_rows']} rows: {report['status']}, objective {report['objective']:.6g}")
@@ -151,8 +259,17 @@ def fit_command(
         beyond = "" if held is None else f", of {len(held)} held-out rows {report['rmse_holdout']:.4g}"
         click.echo(f"RMSE {report['rmse']:.4g}{beyond}")
         echo_warnings(objections)
-    if out is not None:  # last, so that a disk that is full loses nothing of what was printed
-        artifact.save(fitted, out, sample)
+    # Last, so that a disk that is full loses nothing of what was printed.
+    if asked.picture is not None:
+        write_picture(plot(fitted, held), asked.picture)
+    if asked.out is not None:
+        artifact.save(
+            fitted,
+            asked.out,
+            sample,
+            settings,
+            None if config is None else files.contents(config / "config.json" if config.is_dir() else config),
+        )
 
 
 @click.command("predict")
@@ -176,8 +293,9 @@ def predict_command(folder: str, points: str, as_json: bool) -> None:
     from moelaws.fitting import saved as artifact
     from moelaws.fitting.prediction import predict
     from moelaws.fitting.rows import suspect_units
+    from moelaws.serving.steps import SAVED
 
-    fitted, sample = artifact.load(folder)
+    fitted, sample = artifact.load(folder, SAVED)
     rows = tables.read(points, fitted.law.columns)
     predicted = predict(fitted, rows, sample)
     outside = predicted.distance > 0
@@ -269,12 +387,9 @@ def _read(
     condition: str | None,
     final: bool,
     pool: tuple[str, ...],
-    rename: tuple[str, ...],
-    unit: tuple[str, ...],
-    decimal: str | None,
+    **options: Any,
 ) -> "tuple[pd.DataFrame, Loss]":
     """Return the rows and the loss that the options ask for."""
-    from moelaws.data import table as tables
     from moelaws.data.condition import where
     from moelaws.data.quantities import CONVENTIONS
     from moelaws.fitting import rows as checks
@@ -284,12 +399,7 @@ def _read(
         raise InputError("Option --delta belongs to Huber's loss; --loss huber is expected with it.")
     if delta is not None and not (DELTAS[0] <= delta <= DELTAS[1]):
         raise InputError(f"Option --delta is {delta:g}; a positive number is expected, {DELTAS[0]:g} to {DELTAS[1]:g}.")
-    factors = {name: _number("--unit", text) for name, text in _pairs("--unit", unit)}
-    if wrong := [name for name, factor in factors.items() if factor <= 0]:
-        raise InputError(
-            f"Option --unit gives {wrong[0]} the factor {factors[wrong[0]]:g}; a positive one is expected."
-        )
-    rows = tables.read(table, list(columns), dict(_pairs("--map", rename)), factors, decimal)
+    rows = rows_of(table, columns, **options)
     for name in pool:
         if name not in rows or name not in CONVENTIONS:
             known = ", ".join(column for column in CONVENTIONS if column in rows) or "none"
@@ -319,7 +429,7 @@ def _check_groups(rows: "pd.DataFrame", by: str | None) -> None:
 
 
 def _held(law: "Law", pairs: tuple[str, ...]) -> dict[str, float]:
-    held = {name: _number("--hold", text) for name, text in _pairs("--hold", pairs)}
+    held = {name: _number("--hold", text) for name, text in name_and_text(pairs, "--hold")}
     for parameter in law.parameters:
         if parameter.name in held and not parameter.low <= parameter.value(held[parameter.name]) <= parameter.high:
             raise InputError(
@@ -327,16 +437,6 @@ def _held(law: "Law", pairs: tuple[str, ...]) -> dict[str, float]:
                 f"{parameter.low:g} to {parameter.high:g} is expected."
             )
     return held
-
-
-def _pairs(option: str, texts: tuple[str, ...]) -> list[tuple[str, str]]:
-    pairs: list[tuple[str, str]] = []
-    for text in texts:
-        name, sign, value = (part.strip() for part in text.partition("="))
-        if not (name and sign and value) or name in dict(pairs):
-            raise InputError(f"Option {option} is '{text}'; NAME=VALUE is expected, once for each name.")
-        pairs.append((name, value))
-    return pairs
 
 
 def _number(option: str, text: str) -> float:

@@ -18,6 +18,7 @@ from moelaws.cli import design as cli_design
 from moelaws.cli import fits as cli_fits
 from moelaws.cli import isoflop as cli_isoflop
 from moelaws.cli import laws as cli_laws
+from moelaws.cli import new_chapter as cli_new_chapter
 from moelaws.errors import InputError
 
 
@@ -65,6 +66,7 @@ for command in (
     cli_claims.claims_command,
     cli_data.data_command,
     cli_fits.fit_command,
+    cli_fits.fit_serving_command,
     cli_fits.predict_command,
     cli_fits.compare_command,
     cli_allocate.allocate_command,
@@ -72,5 +74,6 @@ for command in (
     cli_design.plan_command,
     cli_design.suggest_command,
     cli_laws.laws_command,
+    cli_new_chapter.new_chapter_command,
 ):
     main.add_command(command)

@@ -2,12 +2,17 @@
 
 import json
 import math
+import tempfile
 from collections.abc import Iterable
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from moelaws.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def echo_json(report: Any) -> None:
@@ -49,3 +54,45 @@ def pairs_of(texts: Iterable[str], option: str) -> dict[str, float]:
                 f"Option {option} is '{text}'; a name and a number, as in n_active=1e9, is expected."
             ) from None
     return pairs
+
+
+def name_and_text(texts: Iterable[str], option: str) -> list[tuple[str, str]]:
+    """Return names and texts of an option that is given as ``NAME=TEXT``, once for each."""
+    pairs: list[tuple[str, str]] = []
+    for text in texts:
+        name, sign, value = (part.strip() for part in text.partition("="))
+        if not (name and sign and value) or name in dict(pairs):
+            raise InputError(f"Option {option} is '{text}'; NAME=VALUE is expected, once for each name.")
+        pairs.append((name, value))
+    return pairs
+
+
+PICTURES = (".png", ".svg", ".pdf")
+"""How the name of a picture ends."""
+
+
+def check_picture(path: str) -> None:
+    """Refuse a file that :func:`write_picture` could not write, before time is spent on what it shows."""
+    target = Path(path)
+    if target.suffix.lower() not in PICTURES:
+        raise InputError(f"{path[:200]}: the name of a picture ends in {', '.join(PICTURES)}.")
+    try:
+        if target.is_symlink() or (target.exists() and not target.is_file()):
+            raise InputError(f"{path}: this is a link or a folder; a file is expected.")
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".moelaws-") as scratch:
+            Path(scratch, target.name).touch()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path[:200]}: the file cannot be written ({reason}).") from None
+
+
+def write_picture(figure: "Figure", path: str) -> None:
+    """Write a figure, all of it or nothing."""
+    target = Path(path)
+    try:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".moelaws-") as scratch:
+            made = Path(scratch, target.name)
+            figure.savefig(made)
+            made.replace(target)
+    except OSError as error:
+        raise InputError(f"{path}: the file cannot be written ({error.strerror}).") from None

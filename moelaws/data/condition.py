@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from moelaws.checks import Floats
 from moelaws.errors import InputError
 
 LONGEST = 1000
@@ -78,6 +79,40 @@ def where(table: pd.DataFrame, condition: str) -> NDArray[np.bool_]:
         share = "all rows" if chosen.all() else "no row"
         raise InputError(f"Expression {_quoted(condition)} holds in {share}; one that divides the rows is expected.")
     return chosen
+
+
+def value(table: pd.DataFrame, expression: str) -> Floats:
+    """Return what arithmetic on columns, ``+ - * /`` and numbers, gives in each row.
+
+    Examples
+    --------
+    >>> value(pd.DataFrame({"experts": [64.0, 8.0], "top_k": [2.0, 1.0]}), "experts / top_k").tolist()
+    [32.0, 8.0]
+    """
+    try:
+        with np.errstate(all="ignore"):
+            return np.broadcast_to(np.asarray(_number(_parsed(expression).body, table), dtype=float), len(table)).copy()
+    except (_Refused, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        raise InputError(
+            f"Expression {_quoted(expression)} cannot be read ({reason}); arithmetic on columns is expected, such as "
+            "'n_experts / top_k'."
+        ) from None
+
+
+def names(expression: str) -> tuple[str, ...]:
+    """Return the columns that an expression names, in order.
+
+    Examples
+    --------
+    >>> names("6 * n_active * n_tokens")
+    ('n_active', 'n_tokens')
+    """
+    try:
+        nodes = [node for node in ast.walk(_parsed(expression)) if isinstance(node, ast.Name)]
+    except (_Refused, RecursionError):
+        return ()
+    return tuple(dict.fromkeys(node.id for node in sorted(nodes, key=lambda node: node.col_offset)))
 
 
 class _Refused(Exception):

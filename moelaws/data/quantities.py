@@ -17,6 +17,8 @@ class Quantity:
         No value lies outside.
     usual : tuple of float
         Where the median of a column lies, unless it is in another unit.
+    aliases : tuple of str
+        What others call the quantity, in small letters; for hints only.
     """
 
     unit: str
@@ -24,21 +26,33 @@ class Quantity:
     low: float
     high: float
     usual: tuple[float, float] = (0.0, np.inf)
+    aliases: tuple[str, ...] = ()
 
 
+_ACTIVE = ("na", "active_params", "params_active", "activated_params", "params", "parameters", "n")
+_TOTAL = ("total_params", "params_total", "total_parameters", "params", "parameters", "n")
+_EXPERTS = ("num_experts", "n_experts", "experts", "nume", "e")
+_USED = ("topk", "k", "experts_per_token")
+_LOSS = ("val_loss", "cross_entropy", "ppl")
 _SIZE = (1.0, 1e18, (1e4, 1e14))
 
 QUANTITIES = {
-    "n_active": Quantity("parameters", "parameters used for one token", *_SIZE),
-    "n_total": Quantity("parameters", "all parameters", *_SIZE),
-    "n_dense": Quantity("parameters", "parameters of the dense model that was given experts", *_SIZE),
-    "n_tokens": Quantity("tokens", "training tokens", 1e-6, 1e20, (1e6, 1e16)),
-    "flops": Quantity("FLOP", "training compute", 1e-6, 1e35, (1e10, 1e30)),
-    "n_routed": Quantity("experts", "routed experts in a layer, 1 for a dense model", 1.0, 1e7),
-    "top_k": Quantity("experts", "routed experts used for one token", 1.0, 1e7),
+    "n_active": Quantity("parameters", "parameters used for one token", *_SIZE, aliases=_ACTIVE),
+    "n_total": Quantity("parameters", "all parameters", *_SIZE, aliases=_TOTAL),
+    "n_dense": Quantity(
+        "parameters", "parameters of the dense model that was given experts", *_SIZE, ("dense_params",)
+    ),
+    "n_tokens": Quantity("tokens", "training tokens", 1e-6, 1e20, (1e6, 1e16), ("tokens", "d", "training_tokens")),
+    "flops": Quantity("FLOP", "training compute", 1e-6, 1e35, (1e10, 1e30), ("compute", "c", "budget_flops")),
+    "n_routed": Quantity("experts", "routed experts in a layer, 1 for a dense model", 1.0, 1e7, aliases=_EXPERTS),
+    "top_k": Quantity(
+        "experts", "routed experts used for one token", 1.0, 1e7, aliases=("topk", "k", "experts_per_token")
+    ),
     "activation_ratio": Quantity("experts used over experts", "share of experts used for one token", 0.0, 1.0),
     "granularity": Quantity("", "how much narrower experts are than a dense layer", 0.0, 1e4),
-    "loss": Quantity("nats/token", "loss at the end of the run", 0.0, 14.0, (0.2, 7.0)),
+    "loss": Quantity(
+        "nats/token", "loss at the end of the run", 0.0, 14.0, (0.2, 7.0), ("val_loss", "cross_entropy", "ppl")
+    ),
     "leverage": Quantity("", "compute of a dense model over that of one as good with experts", 0.0, 1e4),
 }
 """Every column with a meaning of its own, by name."""

@@ -6,7 +6,7 @@ import io
 import os
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,16 +14,15 @@ import pandas as pd
 
 from moelaws.checks import Floats
 from moelaws.data import files
+from moelaws.data.mapping import SUFFIXES, Mapping
+from moelaws.data.quantities import QUANTITIES
 from moelaws.errors import InputError
 
+AS_IT_IS = Mapping()
+"""The mapping of a table in the names and units of the book."""
 
-def read(
-    path: str | os.PathLike[str],
-    columns: Sequence[str],
-    rename: Mapping[str, str] | None = None,
-    factors: Mapping[str, float] | None = None,
-    decimal: str | None = None,
-) -> pd.DataFrame:
+
+def read(path: str | os.PathLike[str], columns: Sequence[str], mapping: Mapping = AS_IT_IS) -> pd.DataFrame:
     """Read a table some of whose columns must be positive numbers.
 
     Parameters
@@ -32,31 +31,12 @@ def read(
         What :func:`opened` takes.
     columns : sequence of str
         The columns that must be there and hold positive numbers, such as ``1e9``; others are kept as they are.
-    rename : mapping, optional
-        What a column is called in the file, by its name here: ``{"n_active": "N"}``.
-    factors : mapping, optional
-        What a column of numbers is multiplied by, by its name here: ``{"n_tokens": 1e9}`` for billions.
-    decimal : {".", ","}, optional
-        What stands before decimals; the other of the two may then separate thousands. Only a point is
-        read by default, and no thousands.
+    mapping : Mapping, optional
+        What they are called in the file, and in which units they stand.
     """
-    rename, factors = rename or {}, factors or {}
-    names = {rename.get(name, name): name for name in columns}
-    table = opened(path, dtype=dict.fromkeys(names, str), keep_default_na=False, na_values=[""])
-    for name, known in rename.items():
-        _only(table, known, str(path))
-        if name in table and name != known:
-            raise InputError(f"{path}: column '{known}' cannot be called '{name}', since there is such a column.")
-    table = table.rename(columns={known: name for name, known in rename.items()})
-    for name in factors:
-        if name not in columns:
-            raise InputError(f"{path}: a unit is given for '{name}'; it is read from {', '.join(columns)} only.")
-    for name in columns:
-        if decimal is not None and name in table and pd.api.types.is_string_dtype(table[name]):
-            other = "," if decimal == "." else "."
-            table[name] = table[name].str.replace(other, "").str.replace(decimal, ".")
-        table[name] = numbers(table, name, str(path)) * factors.get(name, 1.0)
-    return table
+    sources = {one for name in (*columns, *mapping.columns, *mapping.units) for one in mapping.sources(name)}
+    table = opened(path, dtype=dict.fromkeys(sources, str), keep_default_na=False, na_values=[""])
+    return mapping.apply(table, list(columns), str(path))
 
 
 def opened(path: str | os.PathLike[str], **options: Any) -> pd.DataFrame:
@@ -83,10 +63,18 @@ def parsed(raw: bytes, where: str | os.PathLike[str], **options: Any) -> pd.Data
 
 def _csv(path: str | os.PathLike[str], raw: bytes, options: dict[str, Any]) -> pd.DataFrame:
     text = files.text(raw, path)
+    if not text.strip():
+        raise InputError(f"{path}: the file is empty; a line with the names of the columns is expected.")
+    if re.match(r"sep=.\r?\n", text):  # as spreadsheets begin
+        text = text.partition("\n")[2]
+    if "\r" in text and "\n" not in text:
+        text = text.replace("\r", "\n")
     if text.lstrip().startswith("#"):
         raise InputError(f"{path}: the first line is a comment; a line with the names of the columns is expected.")
     head = text.lstrip().partition("\n")[0]
     separator = max(",;\t", key=head.count)
+    if not head.count(separator) and (found := re.search(r"\w\s*(\||:|  +| )\s*\w", head)):
+        raise InputError(f"{path}: columns are separated by '{found[1][0]}'; commas, semicolons or tabs are expected.")
     try:
         names = next(csv.reader(io.StringIO(text), delimiter=separator), [])
         for name in names:
@@ -133,18 +121,23 @@ def numbers(table: pd.DataFrame, name: str, where: str = "The table", positive: 
     Traceback (most recent call last):
     moelaws.errors.InputError: The table, row 2, column 'loss': 'n/a' is found; a positive number is expected.
     """
-    cells = _only(table, name, where)
+    for sentence in faults(table, name, where, positive):
+        raise InputError(sentence)
+    return pd.to_numeric(table[name]).to_numpy(dtype=float, na_value=np.nan)
+
+
+def faults(table: pd.DataFrame, name: str, where: str = "The table", positive: bool = True) -> Iterator[str]:
+    """Yield a sentence for each cell of a column that is no finite, or no positive, number."""
+    cells = only(table, name, where)
     column = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
     good = np.isfinite(column) & ((column > 0) | (not positive))
-    if not good.all():
-        row = int(np.flatnonzero(~good)[0])
+    for row in map(int, np.flatnonzero(~good)):
         cell = cells.iloc[row]
         found = "an empty cell" if pd.isna(cell) else f"'{str(cell)[:40]}'"
         expected = "positive" if positive else "finite"
-        raise InputError(
+        yield (
             f"{where}, row {row + 1}, column '{name}': {found} is found; a {expected} number is expected{_hint(cell)}."
         )
-    return column
 
 
 def _hint(cell: object) -> str:
@@ -152,19 +145,41 @@ def _hint(cell: object) -> str:
     if re.fullmatch(r"\s*-?\d+(,\d+)+(\.\d+)?\s*", str(cell)):
         return " (--decimal , reads a comma before decimals, --decimal . commas between thousands)"
     if number := re.fullmatch(r"\s*([\d.]+)\s*([KMBGT])\s*", str(cell), re.IGNORECASE):
-        power = {"K": 3, "M": 6, "B": 9, "G": 9, "T": 12}[number[2].upper()]
-        return f" (written {number[1]}e{power})"
+        power = round(np.log10(SUFFIXES[number[2].upper()]))
+        return f" (written {number[1]}e{power}, or read with --unit COLUMN=suffix)"
     return ""
 
 
-def _only(table: pd.DataFrame, name: str, where: str) -> pd.Series:
+def only(table: pd.DataFrame, name: str, where: str) -> pd.Series:
     """Return the column of a name, of which there has to be one."""
     known = list(map(str, table.columns))
     if (count := known.count(name)) == 1:
         return table[name]
-    plain = {re.sub(r"[\s_-]+", "_", other.strip()).lower(): other for other in known}
-    near = difflib.get_close_matches(name.lower(), plain, 1, 0.7) if not count else []
-    hint = f"; --map {name}='{plain[near[0]]}' takes that one" if near else ""
+    near = None if count else nearest(name, known)
+    hint = f"; --map {name}='{near}' takes that one" if near else ""
     listed = ", ".join(other[:40] for other in known[:20]) + (", …" if len(known) > 20 else "")
     found = f"{count} columns" if count else "no column"
     raise InputError(f"{where} has {found} '{name}', of which one is needed; its columns are {listed}{hint}.")
+
+
+def nearest(name: str, known: Sequence[str]) -> str | None:
+    """Return the column that most likely is meant by a name: like it, or called as others call the quantity.
+
+    Examples
+    --------
+    >>> nearest("n_tokens", ["Total Tokens", "loss"]), nearest("n_active", ["Na", "N"]), nearest("loss", ["step"])
+    ('Total Tokens', 'Na', None)
+    """
+    plain = {re.sub(r"[^0-9a-z]+", "_", other.strip().lower()).strip("_"): other for other in reversed(known)}
+    aliases = (name, *(QUANTITIES[name].aliases if name in QUANTITIES else ()))
+    for alias in aliases:
+        if alias in plain:
+            return plain[alias]
+    if close := difflib.get_close_matches(name, plain, 1, 0.75):
+        return plain[close[0]]
+    for alias in aliases:
+        words = {word for word in alias.split("_") if len(word) > 1}
+        for other in plain:
+            if words and words <= set(other.split("_")):
+                return plain[other]
+    return None

@@ -147,7 +147,14 @@ class Comparison:
         """
         return self._scores(self.ladder, list(self.fits), "predicted in forward validation", draws, seed, 0.95)
 
-    def score(self, draws: int = 1000, seed: int = 0, level: float = 0.95, averages: Sequence[str] = ()) -> Scores:
+    def score(
+        self,
+        draws: int = 1000,
+        seed: int = 0,
+        level: float = 0.95,
+        averages: Sequence[str] = (),
+        baseline: str | None = None,
+    ) -> Scores:
         """Return the scores on the rows held out, which nothing before has read.
 
         Parameters
@@ -159,6 +166,8 @@ class Comparison:
         level : float
             Coverage of the interval of one difference. For a joint coverage of 95 % of those of m laws to the
             chosen one it is ``0.95 ** (1 / m)`` (Šidák).
+        baseline : str, optional
+            Law that the others are compared with, in place of the chosen one.
 
         Raises
         ------
@@ -171,10 +180,19 @@ class Comparison:
         rows = self.held_out.assign(**{name: numbers(self.held_out, name, where) for name in sorted(needed)})
         rows = _predicted(rows, self.fits)
         rows = rows.assign(**{kind: self.average(kind).predict(rows) for kind in averages})
-        return self._scores(rows, [*self.fits, *averages], "held out", draws, seed, level)
+        return self._scores(rows, [*self.fits, *averages], "held out", draws, seed, level, baseline)
 
-    def _scores(self, rows: pd.DataFrame, names: list[str], which: str, draws: int, seed: int, level: float) -> Scores:
-        chosen, observed = self.choice, self._observed(rows)
+    def _scores(
+        self,
+        rows: pd.DataFrame,
+        names: list[str],
+        which: str,
+        draws: int,
+        seed: int,
+        level: float,
+        baseline: str | None = None,
+    ) -> Scores:
+        chosen, observed = baseline or self.choice, self._observed(rows)
         misses = self._misses(rows, names)
         squares, sizes = self._by_group(rows, misses**2)
         groups, ends = len(sizes), np.full((2, len(names)), np.nan)
@@ -196,7 +214,8 @@ class Comparison:
             },
             index=names,
         ).sort_values("rmse", kind="stable")
-        return Scores(table, tuple(_objections(table, chosen, which, len(rows), groups)))
+        said = () if baseline else tuple(_objections(table, chosen, which, len(rows), groups))
+        return Scores(table, said)
 
     def _parameters(self, name: str) -> int:
         """Return how many parameters of a law were fitted."""

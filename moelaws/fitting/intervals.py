@@ -147,11 +147,8 @@ class Refits:
     def interval(self, values: Floats, level: float = 0.95) -> Floats:
         """Return the interval of anything that was computed from the coefficients of each draw.
 
-        With few groups the central 95 % of the draws hold the true value in fewer than 95 of 100
-        experiments. The interval is therefore an expanded percentile one (Hesterberg): it reaches as far into
-        the tails of the draws as Student's t, with as many degrees of freedom as there are groups more
-        than free parameters, reaches beyond the normal distribution. Beyond the last draw it cannot
-        reach, so that fewer than about ten groups more than parameters need thousands of draws.
+        It is expanded (see :func:`interval`), with as many degrees of freedom as there are groups more than free
+        parameters.
 
         Parameters
         ----------
@@ -163,14 +160,8 @@ class Refits:
         Returns
         -------
         numpy.ndarray, shape (2, ...)
-
-        References
-        ----------
-        T. C. Hesterberg, What teachers should know about the bootstrap, The American Statistician
-        69 (2015) 371–386, Section 3.3.
         """
-        reach = stats.t.ppf((1 + level) / 2, max(self.groups - len(self.fit.free), 1))
-        return interval(values, 1 - 2 * stats.norm.sf(reach))
+        return interval(values, level, max(self.groups - len(self.fit.free), 1))
 
     def ranges(self, level: float = 0.95) -> Intervals:
         """Return the interval of each free parameter, as :meth:`interval` gives it, in the parameter's unit.
@@ -296,8 +287,30 @@ def _apply(statistic: Callable[[pd.DataFrame], Floats], table: pd.DataFrame, row
     return statistic(table.iloc[rows])
 
 
-def interval(draws: Floats, level: float = 0.95) -> Floats:
-    """Return the central interval of bootstrap draws, shape (2, ...)."""
+def interval(draws: Floats, level: float = 0.95, freedom: int | None = None) -> Floats:
+    """Return the central interval of bootstrap draws, shape (2, ...).
+
+    With few groups the central 95 % of the draws hold the true value in fewer than 95 of 100 experiments. With
+    `freedom` the interval is therefore an expanded percentile one (Hesterberg): it reaches as far into the tails of the
+    draws as Student's t with so many degrees of freedom reaches beyond the normal distribution. Beyond the last draw it
+    cannot reach, so that fewer than about ten degrees of freedom need thousands of draws.
+
+    Parameters
+    ----------
+    draws : numpy.ndarray, shape (draws, ...)
+        One value, or one array of values, for each draw.
+    level : float
+        Coverage.
+    freedom : int, optional
+        Degrees of freedom: groups that were drawn, less parameters that were fitted to them.
+
+    References
+    ----------
+    T. C. Hesterberg, What teachers should know about the bootstrap, The American Statistician 69 (2015) 371–386,
+    Section 3.3.
+    """
+    if freedom is not None:
+        level = float(1 - 2 * stats.norm.sf(stats.t.ppf((1 + level) / 2, freedom)))
     tail = (1 - level) / 2
     return np.asarray(np.quantile(draws, [tail, 1 - tail], axis=0))
 

@@ -30,19 +30,27 @@ class Loss:
         plain difference.
     delta : float, optional
         Errors above it count linearly (Huber); squares throughout by default.
+    above : float
+        What an error is multiplied by where the prediction lies above the observation. Above one, the fit follows the
+        lower edge of the rows, as if training could only go worse than the law says. Together with a small `delta`
+        it is a quantile regression, of the quantile ``1 / (1 + above)``.
     """
 
     space: Literal["log", "relative", "linear"] = "log"
     delta: float | None = None
+    above: float = 1.0
 
     def errors(self, predicted: Floats, observed: Floats) -> Floats:
         """Return each row's error."""
         if self.space == "log":
-            return np.asarray(np.log(np.maximum(predicted, 1e-300)) - np.log(observed))
-        return (predicted - observed) / self.weight(observed)
+            errors = np.asarray(np.log(np.maximum(predicted, 1e-300)) - np.log(observed))
+        else:
+            errors = (predicted - observed) / self.weight(observed)
+        return np.asarray(np.where(errors > 0, self.above, 1.0) * errors)
 
     def observed(self, predicted: Floats, errors: Floats) -> Floats:
         """Return the response that has an error, the inverse of :meth:`errors`."""
+        errors = errors / np.where(errors > 0, self.above, 1.0)
         if self.space == "log":
             return np.asarray(predicted * np.exp(-errors))
         return predicted - errors if self.space == "linear" else predicted / np.maximum(1 + errors, 1e-300)
@@ -53,7 +61,8 @@ class Loss:
 
     def slope(self, predicted: Floats, observed: Floats) -> Floats:
         """Return the derivative of the error with respect to the prediction."""
-        return 1 / np.maximum(predicted, 1e-300) if self.space == "log" else 1 / self.weight(observed)
+        slope = 1 / np.maximum(predicted, 1e-300) if self.space == "log" else 1 / self.weight(observed)
+        return np.asarray(np.where(predicted > observed, self.above, 1.0) * slope)
 
     def cost(self, errors: Floats) -> Floats:
         """Return half the square of an error, or its Huber function, elementwise."""
@@ -152,7 +161,7 @@ class Problem:
         """Whether the errors are linear in what is free, so that the optimum is solved for exactly."""
         shapes = any(places[0] >= len(self.law.linear) for places in self.slots)
         matching = self.law.link == ("log" if self.loss.space == "log" else "identity")
-        return not shapes and matching and self.loss.delta is None
+        return not shapes and matching and (self.loss.delta, self.loss.above) == (None, 1.0)
 
     def hold(self, place: int, value: float) -> "Problem":
         """Return the problem with one of its free coefficients held."""

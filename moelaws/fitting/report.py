@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from moelaws.fitting.estimation import Fit
@@ -47,6 +48,7 @@ class Report:
         """One line: errors, loss and kind of the intervals."""
         loss = self.fit.problem.loss
         bent = "squares" if loss.delta is None else f"Huber's loss, bent at {loss.delta:g}"
+        bent += f", those above the observation times {loss.above:g}," if loss.above != 1 else ""
         return (
             f"RMSE {self.fit.rmse():.4g} in {self.fit.law.response}; "
             f"{bent} of {loss.space} errors, objective {self.fit.objective:.6g}; {self.kind}"
@@ -103,7 +105,7 @@ class Report:
                 for parameter, value in zip(fit.law.parameters, fit.values.values(), strict=True)
             },
             "intervals": self.kind,
-            "loss": {"errors": loss.space, "delta": loss.delta},
+            "loss": {"errors": loss.space, "delta": loss.delta, "above": loss.above},
             "objective": fit.objective,
             "status": fit.status,
             "n_rows": len(fit.table),
@@ -146,8 +148,16 @@ def report(fit: Fit, refits: Refits | None = None) -> Report:
     return Report(fit, ends, kind, tuple(warnings))
 
 
-def plot(fit: Fit) -> Figure:
-    """Draw observed against predicted responses, and relative errors against what was predicted."""
+def plot(fit: Fit, held_out: pd.DataFrame | None = None) -> Figure:
+    """Draw observed against predicted responses, and relative errors against what was predicted.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+    held_out : pandas.DataFrame, optional
+        Rows that it was not fitted to, drawn as open marks.
+    """
     import matplotlib.pyplot as plt
 
     predicted, observed = fit.predict(fit.table), fit.law.observed(fit.table)
@@ -156,8 +166,12 @@ def plot(fit: Fit) -> Figure:
     left.plot(ends, ends, color="0.5", linewidth=1, label="equal")
     left.plot(predicted, observed, "o", markersize=4, label="rows")
     left.set(xlabel=f"predicted {fit.law.response}", ylabel=f"observed {fit.law.response}", title=fit.law.name)
-    left.legend()
     right.axhline(0, color="0.5", linewidth=1)
     right.plot(predicted, 100 * fit.errors(), "o", markersize=4)
+    if held_out is not None:
+        value = fit.predict(held_out)
+        left.plot(value, fit.law.observed(held_out), "o", markersize=4, mfc="white", label="held out")
+        right.plot(value, 100 * fit.errors(held_out), "o", markersize=4, mfc="white")
+    left.legend()
     right.set(xlabel=f"predicted {fit.law.response}", ylabel="predicted over observed less one (%)")
     return figure

@@ -4,8 +4,9 @@ Refused is what no law can be fitted to: values that a quantity cannot have, row
 in different ways, and points on the way of a run taken for runs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -60,60 +61,81 @@ def refuse(law: Law, table: pd.DataFrame) -> None:
     Traceback (most recent call last):
     moelaws.errors.InputError: Row 2, column 'n_routed': 0.5 is found; 1 to 1e+07 experts are expected.
     """
-    read = (*law.columns, law.response)
+    for sentence in faults((*law.columns, law.response), table):
+        raise InputError(sentence)
+
+
+def faults(read: Sequence[str], table: pd.DataFrame) -> Iterator[str]:
+    """Yield a sentence for everything that no law that reads some columns can be fitted to.
+
+    Parameters
+    ----------
+    read : sequence of str
+        The columns, the response among them.
+    table : pandas.DataFrame
+        Rows.
+    """
     for name in read:
         if name in QUANTITIES:
-            _in_range(table, name)
+            yield from _out_of_range(table, name)
     for less, more in NO_MORE_THAN.items():
         if {less, more} & set(read) and {less, more} <= set(table):
-            beyond = np.flatnonzero(table[less].astype(float) > table[more].astype(float))
-            if len(beyond):
-                raise InputError(
-                    f"Row {_row(table, beyond[0])}, column '{less}': {table[less].iloc[beyond[0]]:g} is found; at most "
-                    f"the {table[more].iloc[beyond[0]]:g} of column '{more}' are expected."
+            for place in np.flatnonzero(table[less].astype(float) > table[more].astype(float)):
+                yield (
+                    f"Row {row(table, place)}, column '{less}': {table[less].iloc[place]:g} is found; at most "
+                    f"the {table[more].iloc[place]:g} of column '{more}' are expected."
                 )
     for name, qualified in CONVENTIONS.items():
-        if name in table and set(qualified) & set(read) and len(values := table[name].unique()) > 1:
+        if name not in table or not set(qualified) & set(read):
+            continue
+        values = table[name].unique()
+        unknown = [value for value in values if isinstance(value, str) and value not in HIGHEST_LOSS]
+        if name == "loss_unit" and unknown:
+            yield (
+                f"Column 'loss_unit' has the value {unknown[0]}; {', '.join(HIGHEST_LOSS)} are expected, and "
+                "--unit loss=perplexity or loss=bits/token makes nats per token of others."
+            )
+        if len(values) > 1:
             listed = ", ".join("(empty)" if pd.isna(value) else str(value) for value in values[:4])
-            raise InputError(
+            yield (
                 f"Column '{name}' has the values {listed}, between which {' and '.join(set(qualified) & set(read))} "
                 f"cannot be compared: choose rows (--where \"{name} == '{values[0]}'\"), or pool them "
                 f"(--pool {name}, or a table without the column)."
             )
-    if found := _checkpoints(law, table):
+    if found := _checkpoints(read, table):
         run, most = found
-        raise InputError(
+        yield (
             f"Up to {most} rows have one value of '{run}' and differ in how far it had come: points on the way of a "
             "run are no runs; --final keeps the last of each."
         )
 
 
-def _in_range(table: pd.DataFrame, name: str) -> None:
+def _out_of_range(table: pd.DataFrame, name: str) -> Iterator[str]:
     quantity, values = QUANTITIES[name], table[name].to_numpy(dtype=float)
     unit, high = quantity.unit, quantity.high
     if name == "loss" and "loss_unit" in table and len(table):
         unit = str(table.loss_unit.iloc[0])
         high = HIGHEST_LOSS.get(unit, high)
     beyond = np.flatnonzero((values < quantity.low) | (values > high))
-    if len(beyond):
-        hint = " (a perplexity has to be given as its logarithm)" if name == "loss" else ""
-        raise InputError(
-            f"Row {_row(table, beyond[0])}, column '{name}': {values[beyond[0]]:.6g} is found; "
+    hint = " (--unit loss=perplexity takes its logarithm)" if name == "loss" else ""
+    for place in beyond:
+        yield (
+            f"Row {row(table, place)}, column '{name}': {values[place]:.6g} is found; "
             f"{quantity.low:g} to {high:g} {unit or 'in the column'} are expected{hint}."
         )
 
 
-def _row(table: pd.DataFrame, place: int) -> int:
+def row(table: pd.DataFrame, place: int | np.integer[Any]) -> int:
     """Return the number of a row, in the file that it came from where the index still tells."""
-    label = table.index[place]
-    return int(label) + 1 if isinstance(label, int | np.integer) else place + 1
+    label = table.index.tolist()[place]
+    return int(label) + 1 if isinstance(label, int | np.integer) else int(place) + 1
 
 
-def _checkpoints(law: Law, table: pd.DataFrame) -> tuple[str, int] | None:
+def _checkpoints(read: Sequence[str], table: pd.DataFrame) -> tuple[str, int] | None:
     """Return the column of runs of which several rows are points on the way of one, and how many are."""
     runs = [name for name in RUNS if name in table]
     steps = [name for name in STEPS if name in table and table[name].nunique() > 1]
-    if law.response != "loss" or any(table[name].is_unique for name in runs):
+    if "loss" not in read or any(table[name].is_unique for name in runs):
         return None  # each row is a run of its own
     fixed = [name for name in QUANTITIES if name in table and name not in ("n_tokens", "flops", "loss", "leverage")]
     for run in runs:
@@ -157,7 +179,7 @@ def objections(problem: Problem, table: pd.DataFrame, best: Floats) -> Iterator[
         Free coefficients at the optimum.
     """
     yield from _design(problem)
-    yield from _units(problem, table)
+    yield from suspects(table, (*problem.law.columns, problem.law.response))
     yield from _repeats(problem)
     yield from _errors(problem, table, best)
 
@@ -173,6 +195,8 @@ def _design(problem: Problem) -> Iterator[str]:
     if copies := int(table.assign(**{response: problem.observed}).duplicated().sum()):
         yield f"{copies} rows repeat another one in all columns of the law, which makes intervals too narrow."
     spread = [name for name in law.columns if table[name].nunique() > 1]
+    if law.link == "identity" and not law.shape:
+        return  # a sum of known terms: columns need not vary, and which terms go together is said of the optimum
     for name in law.columns:
         if name not in spread:
             yield f"Column '{name}' has one value, so that its effect, and an exponent of it, are not determined."
@@ -197,13 +221,16 @@ def _design(problem: Problem) -> Iterator[str]:
             )
 
 
-def _units(problem: Problem, table: pd.DataFrame) -> Iterator[str]:
-    law = problem.law
-    for name in (*law.columns, law.response):
+def suspects(table: pd.DataFrame, read: Sequence[str]) -> Iterator[str]:
+    """Yield the columns whose numbers look as if they stood in another unit, or in two."""
+    for name in read:
         quantity = QUANTITIES.get(name)
         if quantity is None or not np.isfinite(quantity.usual[1]):
             continue
         values = np.sort(np.asarray(table[name], dtype=float))
+        values = values[np.isfinite(values) & (values > 0)]
+        if not len(values):
+            continue
         middle, (low, high) = float(np.median(values)), quantity.usual
         if not low <= middle <= high:
             other = "a perplexity, or another unit" if name == "loss" else "thousands, millions or billions"
@@ -250,7 +277,7 @@ def _errors(problem: Problem, table: pd.DataFrame, best: Floats) -> Iterator[str
     sizes = np.abs(errors / room) / usual
     if sizes.max() > OUTLIER:
         yield (
-            f"The error of row {_row(table, int(sizes.argmax()))} is {sizes.max():.2g} times the usual one"
+            f"The error of row {row(table, int(sizes.argmax()))} is {sizes.max():.2g} times the usual one"
             f"{f', and {(sizes > OUTLIER).sum() - 1} more are as far' if (sizes > OUTLIER).sum() > 1 else ''}: "
             "a slip of the pen, another unit, or a run that failed."
         )

@@ -12,9 +12,11 @@ import json
 import os
 import platform
 import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -29,6 +31,10 @@ from moelaws.fitting.estimation import Fit, pose
 from moelaws.fitting.intervals import Refits
 from moelaws.fitting.objective import Loss
 from moelaws.laws import LAWS, find
+from moelaws.laws.base import Law
+
+Maker = Callable[[Path, dict[str, float]], Law]
+"""Makes a law that is none of the registry from the folder of its fit, which may hold a model, and its settings."""
 
 _MANIFEST, _TABLE, _STARTS, _DRAWS = "manifest.json", "table.csv", "starts.csv", "draws.npy"
 
@@ -37,6 +43,7 @@ class _Loss(BaseModel):
     model_config = ConfigDict(extra="forbid")
     space: Literal["log", "relative", "linear"]
     delta: PositiveFloat | None
+    above: PositiveFloat = 1.0
 
 
 class _Manifest(BaseModel):
@@ -51,11 +58,19 @@ class _Manifest(BaseModel):
     n_rows: PositiveInt
     converged: bool
     groups: PositiveInt | None
+    settings: dict[str, float] = {}
+    files: list[Literal["config.json"]] = []
     versions: dict[str, str]
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
 
-def save(fit: Fit, folder: str | os.PathLike[str], refits: Refits | None = None) -> None:
+def save(
+    fit: Fit,
+    folder: str | os.PathLike[str],
+    refits: Refits | None = None,
+    settings: Mapping[str, float] | None = None,
+    config: bytes | None = None,
+) -> None:
     """Write a fit into a new folder, all of it or nothing.
 
     Parameters
@@ -66,13 +81,17 @@ def save(fit: Fit, folder: str | os.PathLike[str], refits: Refits | None = None)
         A folder that does not exist yet or is empty; the one that it lies in must exist.
     refits : Refits, optional
         What :func:`moelaws.fitting.intervals.refits` returned for the fit.
+    settings : mapping, optional
+        What makes the law, if it is none of the registry; see `makers` of :func:`load`.
+    config : bytes, optional
+        The ``config.json`` of the model that the law describes.
 
     Raises
     ------
     InputError
         If the law is not in the registry, or the folder cannot be written or holds something.
     """
-    if repr(LAWS.get(fit.law.name)) != repr(fit.law):
+    if settings is None and repr(LAWS.get(fit.law.name)) != repr(fit.law):
         raise InputError(f"Law '{fit.law.name}' is none that a folder can name; those are {', '.join(LAWS)}.")
     target = Path(folder)
     reserve(target)
@@ -85,6 +104,11 @@ def save(fit: Fit, folder: str | os.PathLike[str], refits: Refits | None = None)
             if refits is not None:
                 np.save(made / _DRAWS, refits.coefficients)
             manifest = _manifest(fit, refits)
+            if settings:
+                manifest["settings"] = {name: float(value) for name, value in settings.items()}
+            if config is not None:
+                (made / "config.json").write_bytes(config)
+                manifest["files"] = ["config.json"]
             manifest["sha256"] = _checksum(manifest, {path.name: path.read_bytes() for path in made.iterdir()})
             text = json.dumps(manifest, indent=2, ensure_ascii=False)
             (made / _MANIFEST).write_text(text + "\n", encoding="utf-8")
@@ -112,8 +136,17 @@ def reserve(folder: str | os.PathLike[str]) -> None:
         raise InputError(f"{str(target)[:200]}: the folder cannot be written ({reason}).") from None
 
 
-def load(folder: str | os.PathLike[str]) -> tuple[Fit, Refits | None]:
+def load(
+    folder: str | os.PathLike[str], makers: Mapping[str, Maker] = MappingProxyType({})
+) -> tuple[Fit, Refits | None]:
     """Read a saved fit; it predicts the same to the last bit.
+
+    Parameters
+    ----------
+    folder : path-like
+        What :func:`save` wrote.
+    makers : mapping, optional
+        By name, what makes the laws that are none of the registry.
 
     Returns
     -------
@@ -128,15 +161,17 @@ def load(folder: str | os.PathLike[str]) -> tuple[Fit, Refits | None]:
     """
     path = Path(folder)
     manifest = _checked(path / _MANIFEST)
-    names = [_TABLE, _STARTS] + [_DRAWS] * (manifest.groups is not None)
+    names = [_TABLE, _STARTS] + [_DRAWS] * (manifest.groups is not None) + manifest.files
     for name in (_MANIFEST, *names):
         if (path / name).is_symlink():
             raise InputError(f"{path / name}: this is a link; a saved fit holds its own files.")
     held = {name: files.contents(path / name) for name in names}
-    if manifest.sha256 != _checksum(manifest.model_dump(exclude={"sha256"}), held):
+    if manifest.sha256 != _checksum(manifest.model_dump(exclude={"sha256"}, exclude_defaults=True), held):
         raise InputError(f"{path}: the files are not those that the fit was saved with.")
     try:
-        fit = _restored(manifest, parsed(held[_TABLE], path / _TABLE), parsed(held[_STARTS], path / _STARTS))
+        make = makers.get(manifest.law)
+        law = find(manifest.law) if make is None else make(path, manifest.settings)
+        fit = _restored(law, manifest, parsed(held[_TABLE], path / _TABLE), parsed(held[_STARTS], path / _STARTS))
         refits = None if manifest.groups is None else Refits(fit, _draws(held[_DRAWS], fit), manifest.groups)
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise InputError(f"{path}: this is no saved fit ({' '.join(str(error).split()).rstrip('.')}).") from None
@@ -190,8 +225,7 @@ def _manifest(fit: Fit, refits: Refits | None) -> dict[str, Any]:
     }
 
 
-def _restored(manifest: _Manifest, table: pd.DataFrame, starts: pd.DataFrame) -> Fit:
-    law = find(manifest.law)
+def _restored(law: Law, manifest: _Manifest, table: pd.DataFrame, starts: pd.DataFrame) -> Fit:
     names = [parameter.name for parameter in law.parameters]
     coefficients = {name: float.fromhex(text) for name, text in manifest.coefficients.items()}
     if sorted(coefficients) != sorted(names) or np.isnan(list(coefficients.values())).any():

@@ -117,7 +117,8 @@ def _allowed(tolerance: str, printed: float) -> float:
 class Decision:
     """A claim with its verdict, as the stored notebook keeps it.
 
-    `values` are the printed numbers one by one; `intervals` and `verdicts` belong to them.
+    `values` are the printed numbers one by one; `intervals` and `verdicts` belong to them. An end without limit is
+    None, as JSON knows no infinity.
     """
 
     id: str
@@ -128,7 +129,7 @@ class Decision:
     unit: str
     values: list[str]
     computed: float | bool | list[float] | None
-    intervals: list[list[float]]
+    intervals: list[list[float | None]]
     verdicts: list[str]
     verdict: str
     tolerance: str
@@ -199,7 +200,8 @@ class Ledger:
             What else a reader should know. Needed where the verdict is `differs`, and for a
             statement, where it shows the quantity behind the boolean.
         interval : sequence
-            The 95 % interval of the computed value, as low and high; one pair for each of several values.
+            The 95 % interval of the computed value, as low and high; one pair for each of several values. An end
+            that nothing limits is infinite.
         """
         row = self.row(claim)
         printed = self.printed(claim)
@@ -229,7 +231,9 @@ class Ledger:
             raise InputError(
                 f"Claim {claim} differs from what is computed; its 'note' must say why, as far as it can be known."
             )
-        kept_intervals = [[_six_digits(end) for end in pair] for pair in intervals.tolist()]
+        kept_intervals = [
+            [_six_digits(end) if np.isfinite(end) else None for end in pair] for pair in intervals.tolist()
+        ]
         return self._decide(claim, row, values, verdict, note, kept_intervals, verdicts)
 
     def cannot(self, claim: str, reason: str) -> Decision:
@@ -281,7 +285,7 @@ class Ledger:
         computed: Any,
         verdict: str,
         note: str,
-        intervals: Sequence[list[float]] = (),
+        intervals: Sequence[list[float | None]] = (),
         verdicts: Sequence[str] = (),
     ) -> Decision:
         if claim in self._decisions:

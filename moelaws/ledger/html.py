@@ -124,7 +124,8 @@ def _pairs(claim: dict[str, Any]) -> str:
     rows = ""
     for printed, value, interval, verdict in zip(claim["values"], values, intervals, claim["verdicts"], strict=True):
         cells = [escape(printed), number(value, printed)]
-        cells += [f"{number(interval[0], printed)} to {number(interval[1], printed)}"] if len(interval) else []
+        ends = ["no limit" if end is None else number(end, printed) for end in interval]
+        cells += [" to ".join(ends)] if ends else []
         cells += [badge(verdict, claim["evidence"])] if several else []
         rows += "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
     head = "".join(f'<th scope="col">{name or "Verdict"}</th>' for name in heads)

@@ -12,7 +12,9 @@ A step carries its share of prefill: while a request generates its `tokens_out` 
 prompt of `tokens_in` tokens has to be processed in its place.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -23,6 +25,7 @@ from moelaws import data
 from moelaws.checks import Columns, Floats
 from moelaws.errors import InputError
 from moelaws.laws.base import Law, Parameter
+from moelaws.models import huggingface
 from moelaws.models.catalogue import Architecture
 from moelaws.serving.experts import distinct_experts
 from moelaws.serving.footprint import weights_by_use
@@ -185,3 +188,12 @@ class StepTime(Law):
             "per request": per_request * np.asarray(table["concurrency"], dtype=float),
         }
         return pd.DataFrame(columns, index=table.index if isinstance(table, pd.DataFrame) else None)
+
+
+def restored(folder: Path, settings: Mapping[str, float]) -> StepTime:
+    """Return the law of a saved fit, whose folder holds the model's ``config.json``."""
+    return StepTime(huggingface.model(str(folder)).architecture, settings["weight_bytes"], settings["cache_bytes"])
+
+
+SAVED = {StepTime.name: restored}
+"""What makes this law again from a saved fit, for :func:`moelaws.fitting.saved.load`."""

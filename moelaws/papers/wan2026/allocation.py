@@ -1,9 +1,10 @@
 """From a budget to a complete architecture by Wan et al. (2026), with stand-ins for what the paper does not print.
 
 The laws of work per token and of tokens are printed (Eq. 2), and so are the chosen ratios of total to active
-parameters (Appendix F.4). The laws of the best ratio of work to active parameters and of the best width stand in
-figures only. The first is refitted to the architectures that the authors built on it (Tables 16 to 21). For the
-second, these tables show the widths that were tried and not the best; the middle of each sweep stands for it.
+parameters (Appendix F.4). What Tables 2 and 4 print for a budget is used for that budget. The laws of the best ratio
+of work to active parameters and of the best width stand in figures only. The first is refitted to the architectures
+that the authors built on it (Tables 16 to 21). For the second, these tables show the widths that were tried and not
+the best; the middle of each sweep stands for it.
 """
 
 from functools import cache
@@ -90,7 +91,7 @@ def plan(flops: float) -> Plan:
     M, N_a, N = (sizes[name].value for name in ("flops_per_token", "n_active", "n_total"))
     width, warnings = _width(flops, (M, N_a, N), setting)
     row = shapes.nearest(M, N_a, N, width.value, setting)
-    recipe = _recipe(flops, sizes["n_tokens"].value, int(np.asarray(setting.S)))
+    recipe = _recipe(flops, nearest, sizes["n_tokens"].value, int(np.asarray(setting.S)))
     if decades:
         warnings.append(
             f"The budget lies {decades:.2g} decades outside the paper's runs; every step is an extrapolation, and "
@@ -119,6 +120,10 @@ def width_band(M: float, N_a: float, N: float, setting: law.Setting) -> tuple[fl
     return float(low), float(high)
 
 
+def _tabulated(flops: float, nearest: "pd.Series[float]") -> bool:
+    return bool(np.isclose(flops, nearest.flops))
+
+
 def _heads(flops: float, nearest: "pd.Series[float]", outside: bool) -> tuple[list[Step], law.Setting]:
     """Choose the heads: those of the nearest scale of Table 4, or a power of two by their trend."""
     count, width, source, how = int(nearest.n_heads), int(nearest.d_head), "printed", "Table 4"
@@ -126,7 +131,7 @@ def _heads(flops: float, nearest: "pd.Series[float]", outside: bool) -> tuple[li
         total, source = float(trends()["heads"](flops)), "chosen"
         count = int(min(max(2 ** round(np.log2(total / width)), 4), MOST_HEADS))
         how = "width of Table 4, and the power of two nearest to the power law through its heads"
-    elif not np.isclose(flops, nearest.flops):
+    elif not _tabulated(flops, nearest):
         source, how = "chosen", f"Table 4 at the nearest scale, {nearest.flops:g} FLOP"
     values = {"n_heads": count, "n_kv_heads": max(count // 2, 1), "d_head": width}
     units = {"n_heads": "", "n_kv_heads": "", "d_head": "elements"}
@@ -136,7 +141,10 @@ def _heads(flops: float, nearest: "pd.Series[float]", outside: bool) -> tuple[li
 
 def _sizes(flops: float, nearest: "pd.Series[float]", outside: bool) -> dict[str, Step]:
     """Decide work, tokens, active and total parameters."""
-    work, density = float(law.FLOPS_PER_TOKEN(flops)), trends()["compute_density"]
+    work, tokens, table = float(law.FLOPS_PER_TOKEN(flops)), float(law.N_TOKENS(flops)), "Eq. 2"
+    if _tabulated(flops, nearest):
+        work, tokens, table = *(1e9 * float(value) for value in (nearest.flops_per_token, nearest.n_tokens)), "Table 2"
+    density = trends()["compute_density"]
     value, (low, high) = float(density(flops)), (float(end) for end in density.interval(flops))
     where = "Appendix F.4, " + ("recommended for large budgets" if outside else f"chosen at {nearest.flops:g} FLOP")
     # Below the runs nothing is recommended; the nearest scale is the best guess.
@@ -145,8 +153,8 @@ def _sizes(flops: float, nearest: "pd.Series[float]", outside: bool) -> dict[str
     flat = "loss within 1 %, Appendix F.4"
     both = "both intervals together"
     steps = [
-        Step("flops_per_token", "FLOP/token", work, "printed", "Eq. 2", 0.95 * work, 1.05 * work, ROUNDING),
-        Step("n_tokens", "tokens", float(law.N_TOKENS(flops)), "printed", "Eq. 2"),
+        Step("flops_per_token", "FLOP/token", work, "printed", table, 0.95 * work, 1.05 * work, ROUNDING),
+        Step("n_tokens", "tokens", tokens, "printed", table),
         Step(
             "compute_density",
             "FLOP/parameter",
@@ -203,19 +211,24 @@ def _width(flops: float, sizes: tuple[float, float, float], setting: law.Setting
     return step, [f"{sentence}; the nearer end is taken."]
 
 
-def _recipe(flops: float, tokens: float, seq_len: int) -> list[Step]:
+def _recipe(flops: float, nearest: "pd.Series[float]", tokens: float, seq_len: int) -> list[Step]:
     """Decide learning rate and batch, and count the steps of training."""
-    rate, batch = (trends()[name] for name in ("learning_rate", "batch"))
-    low, high = (float(end) for end in rate.interval(flops))
-    least, most = (float(end) for end in batch.interval(flops))
-    rounded = 16.0 * max(round(float(batch(flops)) / 16), 1)
-    how = "power law through Table 4"
-    steps = tokens / rounded / seq_len
-    return [
-        Step("learning_rate", "", float(rate(flops)), "refitted", how, low, high, NEXT),
-        Step("batch", "sequences", rounded, "refitted", f"{how}, rounded to a multiple of 16", least, most, NEXT),
-        Step("training_steps", "", steps, "computed", "tokens over batch and sequence length"),
-    ]
+    if _tabulated(flops, nearest):
+        steps = [
+            Step("learning_rate", "", float(nearest.learning_rate), "printed", "Table 4"),
+            Step("batch", "sequences", float(nearest.batch), "printed", "Table 4"),
+        ]
+    else:
+        rate, batch = (trends()[name] for name in ("learning_rate", "batch"))
+        low, high = (float(end) for end in rate.interval(flops))
+        least, most = (float(end) for end in batch.interval(flops))
+        rounded, how = 16.0 * max(round(float(batch(flops)) / 16), 1), "power law through Table 4"
+        steps = [
+            Step("learning_rate", "", float(rate(flops)), "refitted", how, low, high, NEXT),
+            Step("batch", "sequences", rounded, "refitted", f"{how}, rounded to a multiple of 16", least, most, NEXT),
+        ]
+    number = tokens / steps[1].value / seq_len
+    return [*steps, Step("training_steps", "", number, "computed", "tokens over batch and sequence length")]
 
 
 def _whole(row: "pd.Series[float]", setting: law.Setting) -> tuple[dict[str, int], dict[str, float]]:

@@ -252,7 +252,7 @@ def solve_matched(M: ArrayLike, N_a: ArrayLike, N: ArrayLike, d: ArrayLike, sett
     layers, experts, rest = _parts(M, N_a, N, setting)
     _refuse_sizes(layers, experts, rest)
     width = (N_a - setting.projections * d * layers) / (3 * d * setting.used * layers)
-    if np.any((width <= 0) | (experts >= 3 * d * width * layers * (1 + 1e-12))):
+    if np.any(experts >= 3 * d * width * layers * (1 + 1e-12)):
         raise InputError("Parameter d is too large; a width that leaves weights to dense layers is expected.")
     L_m = experts / (3 * d * width)
     return Shape(np.asarray(d), np.asarray(layers - L_m), np.asarray(L_m), np.asarray(width))

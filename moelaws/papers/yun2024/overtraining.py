@@ -112,21 +112,22 @@ class OverTrained:
         return self.chosen.cost / self.base.cost
 
 
-def budget(theta: Floats, flops: ArrayLike, cost: OfSize) -> Budget:
-    """Return a budget under the law of Yun et al. (2024), with 6 FLOP for each active parameter and token.
+def budget(theta: Floats, flops: ArrayLike, cost: OfSize, counted: Callable[[float], Floats] = active_ratio) -> Budget:
+    """Return a budget under the law of Yun et al. (2024), with 6 FLOP for each parameter that counts and each token.
 
     The compute broadcasts with the leading axes of `theta`, whose last has the order of ``YUN2024.parameters``.
+    `counted` says how many parameters count over those of the dense model; the active ones, unless said.
     """
     (flops,) = positive(flops=flops)
 
     def tokens(n_dense: Floats, n_routed: float) -> Floats:
-        return np.asarray(flops / (6 * active_ratio(n_routed) * n_dense))
+        return np.asarray(flops / (6 * counted(n_routed) * n_dense))
 
     def loss(n_dense: Floats, n_routed: float) -> Floats:
-        return eq4.loss_at(theta, n_dense, flops, n_routed, active_ratio(n_routed))
+        return eq4.loss_at(theta, n_dense, flops, n_routed, counted(n_routed))
 
     def optimum(n_routed: float) -> Floats:
-        return eq4.optimum(theta, flops, n_routed, active_ratio(n_routed))[0]
+        return eq4.optimum(theta, flops, n_routed, counted(n_routed))[0]
 
     return Budget(optimum, tokens, loss, cost)
 

@@ -1,0 +1,235 @@
+"""Put the explorers on the pages that have a cell for one, with constants taken from the package and the book's data.
+
+A code cell tagged ``explorer-tian2025`` draws a static figure; with scripts, ``explorers/tian2025.js`` takes its place.
+"""
+
+import json
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+from docutils import nodes
+
+from moelaws import data
+from moelaws.fitting import intervals
+from moelaws.fitting.estimation import RELATIVE_SQUARES, fit
+from moelaws.laws import dense
+from moelaws.laws import tian2025 as leverage
+from moelaws.laws.yun2024 import YUN2024
+from moelaws.models import catalogue
+from moelaws.models.ratios import active_ratio
+from moelaws.papers.wan2026 import allocation, law
+from moelaws.papers.yun2024 import budget, statements
+from moelaws.serving import footprint, steps
+
+TAG = "tag_explorer-"
+DRAWS = 100
+
+
+def tian2025():
+    """Return coefficients, refits and readings of leverage."""
+    readings = data.load("tian2025/leverage")
+    shown = readings[readings.figure.str.startswith("8")].reset_index(drop=True)
+    shown["design"] = shown.groupby(["activation_ratio", "granularity"]).ngroup()
+    refit = fit(leverage.Tian2025(), shown[shown.leverage < 6], hold={"A_max": np.inf})
+    draws = intervals.refits(refit, by="design", draws=DRAWS).coefficients
+    columns = {"activation": "activation_ratio", "granularity": "granularity", "flops": "flops"}
+    rows = shown.drop_duplicates([*columns.values(), "leverage"])
+    return {
+        "printed": leverage.PUBLISHED,
+        "refit": refit.values,
+        "free": list(refit.free),
+        "draws": short(draws),
+        "readings": short(rows[[*columns.values(), "leverage"]]),
+        "covered": {name: [shown[column].min(), shown[column].max()] for name, column in columns.items()},
+        "shared": float((shown.n_shared / shown.top_k).median()),
+        "published": {"activation": 12 / 384, "granularity": 12, "flops": 1e22},
+    }
+
+
+def outermost(sets):
+    """Return the sets of coefficients that make one of the sizes the smallest or the largest, the middle one first.
+
+    Sizes are the loss-optimal ones, and those that have the loss of a dense base or of one with four experts.
+    """
+    inner = budget.optimum(sets, statements.MIDDLE, 8, float(active_ratio(8)))[0]
+    found = {int(np.argsort(inner)[len(sets) // 2]): None}
+    for flops, count in product(np.geomspace(1e20, 1e24, 17), (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64)):
+        kappa = float(active_ratio(count))
+        sizes = [budget.optimum(sets, flops, count, kappa)[0]]
+        for base in (1, 4):
+            of_base = float(active_ratio(base))
+            loss = budget.loss_at(sets, budget.optimum(sets, flops, base, of_base)[0], flops, base, of_base)
+            sizes.append(budget.size_at_loss(sets, loss, flops, count, kappa))
+        for size in (size for size in sizes if np.isfinite(size).any()):
+            found |= {int(place): None for place in (np.nanargmin(size), np.nanargmax(size))}
+    return sets[list(found)]
+
+
+def yun2024():
+    """Return outermost admissible coefficients, and what is printed about sizes and costs."""
+    sets = data.load("yun2024/feasible").query("flops_of == 'active' and size_of == 'active'")
+    device, traffic = steps.load_device("A100-40G-SXM"), footprint.SHAREGPT
+    printed = data.load("yun2024/statements").set_index("statement")
+    budgets = [statements.LOW, statements.HIGH]
+    sizes, small, cost = (printed.loc[name, ["low", "high"]].tolist() for name in ("R09.1", "R09.2", "R08"))
+    active = float(active_ratio(8))
+    return {
+        "count": len(sets),
+        "sets": short(outermost(sets[[parameter.name for parameter in YUN2024.parameters]].to_numpy())),
+        "budgets": [statements.LOW, printed.flops_high.max()],
+        "optima": [[c, 1e9 * n] for c, n in zip(budgets, sizes, strict=True)],
+        # The share of activated parameters falls with the budget.
+        "small": [[c, 1e9 * n * s / 100 / active] for c, n, s in zip(budgets, sizes, small[::-1], strict=True)],
+        "costs": [[c, s / 100] for c in printed.loc["R08", ["flops_low", "flops_high"]] for s in cost],
+        "serving": {
+            "memory": device.memory,
+            "bandwidth": device.bandwidth,
+            "flops": device.flops,
+            "link": device.link,
+            "tokensIn": traffic.tokens_in,
+            "tokensOut": traffic.tokens_out,
+            "mu": footprint.MU,
+            "bytes": footprint.BYTES,
+        },
+    }
+
+
+def yang2025():
+    """Return the fitted step times of two models and the cells that were measured."""
+    table = data.load("yang2025/throughput")
+    table = table.assign(ms=steps.step_time(*(table[c] for c in ("throughput", *steps.StepTime.columns[:3]))))
+    served = {
+        "DeepSeek-V2-Lite": (8, "two A800", 2.0, {}),
+        "DeepSeek-V3": (9, "eight H200", 1.0, {"rate": np.inf}),
+    }
+    models = {}
+    for name, (number, machine, size, hold) in served.items():
+        model, rows = catalogue.load(name), table[table.table == number]
+        fitted = fit(
+            steps.StepTime(model, weight_bytes=size), rows[rows.concurrency <= 128], RELATIVE_SQUARES, hold=hold
+        )
+        always, expert = (size * weights / 1e9 for weights in footprint.weights_by_use(model))
+        draws = intervals.refits(fitted, by="concurrency", draws=DRAWS // 2).coefficients
+        models[name] = {
+            "machine": machine,
+            "topK": model.top_k,
+            "routed": model.n_routed,
+            "bytes": size,
+            "always": always,
+            "expert": expert,
+            "cache": 2 * model.kv_elements_per_token / 1e9,
+            "coefficients": fitted.coefficients.tolist(),
+            "draws": short([fitted.problem.theta(draw) for draw in draws]),
+            "cells": short(rows[["concurrency", "top_k", "ms"]]),
+        }
+    return models
+
+
+def wan2026():
+    """Return the printed laws, the stand-ins, and the architectures of the six budgets."""
+    trends = allocation.trends()
+    laws = {
+        "M": law.FLOPS_PER_TOKEN,
+        "density": trends["compute_density"].law,
+        "width": trends["width"].law,
+    }
+    swept = data.load("wan2026/architectures").query("table >= 16")
+    shape = ["d_model", "n_dense_layers", "n_moe_layers", "d_expert"]
+    setting = law.Setting(1, 1, 1)
+    return {
+        "laws": {name: [power.coefficient, power.exponent] for name, power in laws.items()},
+        "sequence": int(setting.S),
+        "routed": int(setting.N_e),
+        "topK": int(setting.K),
+        "gamma": int(setting.gamma),
+        "scales": [
+            {
+                "flops": row.flops,
+                "heads": row.n_heads,
+                "kvHeads": row.n_kv_heads,
+                "head": row.d_head,
+                "expansion": row.expansion_chosen,
+                "rows": swept[swept.flops == row.flops].drop_duplicates("d_model")[shape].to_numpy().tolist(),
+            }
+            for row in allocation.scales().itertuples()
+        ],
+    }
+
+
+def fitting():
+    """Return runs to fit: simulated ones, whose coefficients are known, and the book's own dense ones."""
+    columns = ["n_active", "n_tokens", "loss", "group"]
+    simulated = data.load("examples/isoflop").assign(group=lambda table: np.arange(len(table)))
+    runs = data.load("small_moe_runs/runs").query("n_routed == 1 and annealed == 'yes'")
+    own = runs.assign(group=runs.groupby("trunk").ngroup())
+    known = [dense.BESIROGLU["alpha"], dense.BESIROGLU["beta"]]
+    return {
+        "simulated": {
+            "name": f"{len(simulated)} simulated runs, coefficients known",
+            "rows": simulated[columns].to_numpy().tolist(),
+            "known": known,
+            "source": "made with these",
+        },
+        "own": {
+            "name": f"{len(own)} dense runs of this book",
+            "rows": own[columns].to_numpy().tolist(),
+            "known": known,
+            "source": "Besiroglu et al. (2024)",
+        },
+    }
+
+
+EXPLORERS = {maker.__name__: maker for maker in (tian2025, yun2024, yang2025, wan2026, fitting)}
+
+
+def short(values):
+    """Return rows of numbers that are only drawn, or that only make an interval, with five digits."""
+    return [[float(f"{value:.5g}") for value in row] for row in np.asarray(values, dtype=float).tolist()]
+
+
+def plain(value):
+    """Return a value for JSON: null for an infinity, and a whole number as one."""
+    if isinstance(value, dict):
+        return {key: plain(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [plain(part) for part in value]
+    if isinstance(value, str):
+        return value
+    if not np.isfinite(value):
+        return None
+    return int(value) if float(value).is_integer() and abs(value) < 1e15 else float(value)
+
+
+def constants(key):
+    """Return the script that defines an explorer's constants."""
+    text = json.dumps(plain(EXPLORERS[key]()), separators=(",", ":"))
+    return f"window.moelaws.data.{key} = {text};\n"
+
+
+def write(app):
+    """Write the constants of all explorers beside their scripts."""
+    folder = Path(app.outdir) / "_static" / "explorers"
+    folder.mkdir(parents=True, exist_ok=True)
+    for key in EXPLORERS:
+        (folder / f"{key}-data.js").write_text(constants(key), encoding="utf-8")
+
+
+def keys(doctree):
+    """Return which explorers a page has a cell for."""
+    classes = {name for cell in doctree.findall(nodes.container) for name in cell["classes"]}
+    return [key for key in EXPLORERS if TAG + key in classes]
+
+
+def load(app, pagename, templatename, context, doctree):
+    """Load the scripts of a page's explorers, and no others."""
+    found = keys(doctree) if doctree is not None else []
+    for name in ["draw", *(part for key in found for part in (f"{key}-data", key))] if found else []:
+        app.add_js_file(f"explorers/{name}.js", defer="defer")
+
+
+def setup(app):
+    """Register with Sphinx."""
+    app.connect("builder-inited", write)
+    app.connect("html-page-context", load)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,73 @@
+"""The options that say how a reader's table is read, shared by all commands that take one."""
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from moelaws.cli.output import name_and_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from moelaws.data.mapping import Mapping
+
+_OPTIONS = (
+    click.option("--mapping", "file", metavar="FILE", type=click.Path(), help="YAML file of the next three."),
+    click.option(
+        "--map", "rename", multiple=True, metavar="NAME=COLUMN", help='What a column is called there, or "=arithmetic".'
+    ),
+    click.option(
+        "--unit", multiple=True, metavar="NAME=UNIT", help="Such as n_tokens=billion, n_active=suffix, loss=perplexity."
+    ),
+    click.option("--decimal", type=click.Choice([".", ","]), help="Mark before decimals; the other is for thousands."),
+)
+_CONFIG = click.option(
+    "--config", metavar="FILE", type=click.Path(), help="config.json of all rows, to count parameters."
+)
+
+
+def mapped_names(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that make a table's names and units those of the book."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def mapped(command: Callable[..., None]) -> Callable[..., None]:
+    """Add these options, and that for the model that a table of runs may be about."""
+    return mapped_names(_CONFIG(command))
+
+
+def mapping_of(file: str | None, rename: tuple[str, ...], unit: tuple[str, ...], decimal: Any) -> "Mapping":
+    """Return the mapping that options and a mapping file give; an option comes before the file."""
+    from moelaws.data import mapping
+
+    units = {name: _unit(text) for name, text in name_and_text(unit, "--unit")}
+    options = mapping.checked(
+        mapping.Mapping(columns=dict(name_and_text(rename, "--map")), units=units, decimal=decimal), "Option --unit"
+    )
+    return options if file is None else mapping.read(file).and_also(options)
+
+
+def rows_of(
+    table: str,
+    columns: Iterable[str],
+    *,
+    file: str | None,
+    rename: tuple[str, ...],
+    unit: tuple[str, ...],
+    decimal: Any,
+    config: str | None,
+) -> "pd.DataFrame":
+    """Read a table as the options say."""
+    from moelaws.fork.tables import read
+
+    return read(table, list(columns), mapping_of(file, rename, unit, decimal), config)
+
+
+def _unit(text: str) -> str | float:
+    try:
+        return float(text)
+    except ValueError:
+        return text

@@ -1,0 +1,284 @@
+"""From a reader's table to a page: mapping files, all problems at once, a chapter written whole or not at all."""
+
+import json
+import shutil
+import threading
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from moelaws.cli.main import main
+from moelaws.data import mapping, table
+from moelaws.errors import InputError
+from moelaws.fork import chapter, tables
+from moelaws.laws import find
+from moelaws.paths import ROOT
+
+EXAMPLES = ROOT / "data" / "examples"
+
+
+def run(*arguments, **options):
+    return CliRunner().invoke(main, [str(one) for one in arguments], **options)
+
+
+def written(tmp_path, text, name="mine.csv"):
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+# Mappings
+
+
+def test_a_mapping_file_renames_computes_and_converts(tmp_path):
+    rows = written(tmp_path, "Na;D;nume;topk;ppl\n1,5B;20;64;4;12,5\n300M;6;1;1;20\n")
+    path = written(
+        tmp_path,
+        "columns: {n_active: Na, n_tokens: D, n_routed: = nume / topk, loss: ppl}\n"
+        "units: {n_active: suffix, n_tokens: billion, loss: perplexity}\n"
+        "conventions: {loss_set: C4}\ndecimal: ','\n",
+        "map.yaml",
+    )
+    read = table.read(rows, ["n_active", "n_tokens", "n_routed", "loss"], mapping.read(path))
+    assert read.n_active.tolist() == [1.5e9, 3e8]
+    assert read.n_tokens.tolist() == [20e9, 6e9]
+    assert read.n_routed.tolist() == [16, 1]
+    assert np.exp(read.loss).tolist() == pytest.approx([12.5, 20])
+    assert set(read.loss_set) == {"C4"}
+    assert set(read.loss_unit) == {"nats/token"}
+
+
+def test_a_column_that_no_law_needed_is_numbers_too(tmp_path):
+    rows = written(tmp_path, "N,budget,loss\n1e8,1e18,3\n1e9,1e20,2\n")
+    read = table.read(rows, ["n_active"], mapping.Mapping(columns={"n_active": "N", "flops": "budget"}))
+    assert (read.flops > 1e19).tolist() == [False, True]
+
+
+def test_bits_become_nats(tmp_path):
+    rows = written(tmp_path, "loss\n1\n3\n")
+    read = table.read(rows, ["loss"], mapping.Mapping(units={"loss": "bits/token"}))
+    assert (2 ** np.array([1.0, 3.0])).tolist() == pytest.approx(np.exp(read.loss).tolist())
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("columns: 7", "this is no mapping (columns:"),
+        ("colums: {}", "this is no mapping (colums: extra inputs are not permitted)"),
+        ("units: {loss: joule}", "'loss' has the unit 'joule'"),
+        ("units: {n_tokens: perplexity}", "'n_tokens' has the unit 'perplexity'"),
+        ("units: {n_tokens: 0}", "'n_tokens' has the unit 0; a positive number"),
+        ("conventions: {loss: x}", "'loss' is no convention"),
+        ("columns: {n_active: = __import__('os').getcwd()}", "has no column '__import__'"),
+        ("columns: {n_active: = n_tokens ** 2}", "cannot be read"),
+        ("columns: {n_active: nothing}", "has no column 'nothing'"),
+        ("!!python/object/apply:os.system ['id']", "this is no YAML"),
+        ("rows: loss >", "cannot be read"),
+    ],
+)
+def test_a_mapping_that_is_none(text, sentence, tmp_path):
+    result = run("data", "check", EXAMPLES / "runs.csv", "--mapping", written(tmp_path, text, "m.yaml"), "--json")
+    assert result.exit_code == 2
+    assert sentence in result.output.replace('\\"', '"')
+
+
+def test_columns_that_an_architecture_gives(tmp_path):
+    shutil.copy(EXAMPLES / "config.json", tmp_path)
+    rows = written(tmp_path, "config,n_tokens,loss\nconfig.json,1e12,2.0\nconfig.json,2e12,1.9\n")
+    read = tables.read(rows, ["n_active", "n_total", "n_tokens"])
+    assert read.n_total.tolist() == [46_702_792_704] * 2  # Mixtral 8x7B, as its weights have it
+    assert read[["n_routed", "top_k"]].to_numpy().tolist() == [[8, 2]] * 2
+    outside = written(tmp_path, "config,n_tokens,loss\n../config.json,1e12,2.0\n", "other.csv")
+    with pytest.raises(InputError, match=r"leaves the folder"):
+        tables.read(outside, ["n_active"])
+
+
+# Every problem at once
+
+
+def test_all_problems_are_said_by_row_and_column(tmp_path):
+    rows = written(
+        tmp_path,
+        "n_active,n_tokens,n_routed,top_k,loss,loss_unit\n1e8,2B,8,9,3.1,nats/token\n,1e9,8,1,25,bits/token\n1e9,1e10,8,1,x,nats/token\n",
+    )
+    result = run("data", "check", rows, "--json")
+    assert result.exit_code == 2
+    report = json.loads(result.stdout)
+    for sentence in (
+        "row 1, column 'n_tokens': '2B'",
+        "row 2, column 'n_active': an empty cell",
+        "row 3, column 'loss': 'x'",
+        "Row 1, column 'top_k': 9 is found; at most the 8",
+        "Row 2, column 'loss': 25 is found",
+        "Column 'loss_unit' has the values nats/token, bits/token",
+    ):
+        assert any(sentence in said for said in report["problems"]), sentence
+    assert report["missing"]["abnar2025"]["activation_ratio"].startswith("no such column; --map")
+    assert report["missing"]["abnar2025"]["n_total"] == "no such column"
+
+
+def test_a_good_table_has_no_problem():
+    result = run("data", "check", EXAMPLES / "runs.csv", "--json")
+    assert result.exit_code == 0
+    report = json.loads(result.stdout)
+    assert report["problems"] == []
+    assert {"dense", "wang2024", "clark2022"} <= set(report["allowed"])
+    text = run("data", "check", EXAMPLES / "runs.csv").stdout
+    assert "45 rows" in text
+    assert "tian2025 needs" in text
+
+
+def test_problems_of_a_long_table_are_counted(tmp_path):
+    rows = written(tmp_path, "n_active,loss\n" + "x,2.5\n" * 1000)
+    problems = json.loads(run("data", "check", rows, "--json").stdout)["problems"]
+    assert len(problems) == tables.SHOWN + 1
+    assert problems[-1] == f"{1000 - tables.SHOWN} more cells like the last one."
+
+
+@pytest.mark.parametrize(
+    ("header", "column"),
+    [
+        ("tokens", "n_tokens"),
+        ("Na", "n_active"),
+        ("paloma_macro_loss", "loss"),
+        ("num_experts", "n_routed"),
+        ("budget_flops", "flops"),
+    ],
+)
+def test_what_others_call_a_column_is_hinted_at(header, column, tmp_path):
+    warnings = json.loads(run("data", "check", written(tmp_path, f"{header},x\n1e9,1\n"), "--json").stdout)["warnings"]
+    assert any(f'--map "{column}={header}"' in said for said in warnings)
+
+
+# Chapters
+
+
+@pytest.fixture
+def book(tmp_path, monkeypatch):
+    """Return a copy of what of the book a new chapter touches."""
+    root = tmp_path / "book"
+    for name in ("data/examples", "chapters", "book"):
+        (root / name).mkdir(parents=True)
+    for name in ("_toc.yml", "book/references.bib", "data/examples/runs.csv", "data/examples/serving.csv"):
+        shutil.copy(ROOT / name, root / name)
+    (root / "chapters" / "06-last.md").touch()
+    monkeypatch.setattr(chapter, "ROOT", root)
+    monkeypatch.setattr("moelaws.paths.ROOT", root)
+    return root
+
+
+def state(root):
+    return {path.relative_to(root): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+NEW = ("new-chapter", "our-sweep", "--table", EXAMPLES / "runs.csv", "--law", "wang2024", "--json")
+
+
+def test_a_chapter_is_written_listed_and_removed(book):
+    before = state(book)
+    report = json.loads(run(*NEW).stdout)
+    assert report["written"] == ["data/our-sweep", "chapters/07-our-sweep.md"]
+    assert "wang2024" in report["laws"]
+    assert report["left_out"]["yun2024"].startswith("n_dense")
+    page = (book / "chapters" / "07-our-sweep.md").read_text(encoding="utf-8")
+    assert "@" not in page.replace("@font", "")
+    assert (pd.read_csv(book / "data/our-sweep/runs.csv") == pd.read_csv(EXAMPLES / "runs.csv")).all(axis=None)
+    assert (book / "_toc.yml").read_text(encoding="utf-8").count("- file: chapters/07-our-sweep.ipynb") == 1
+    listed = json.loads(run("new-chapter", "our-sweep", "--list", "--json").stdout)
+    for path in listed["delete"]:
+        target = book / path
+        shutil.rmtree(target) if target.is_dir() else target.unlink()
+    contents = (book / "_toc.yml").read_text(encoding="utf-8").split("\n")
+    (book / "_toc.yml").write_text("\n".join(line for line in contents if line.strip() != listed["line"]), "utf-8")
+    assert state(book) == before
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil", "/etc/x", "..", "a/b", "Our", "a_b", "a--b", "", "a\0b", "x" * 41, "~", "a b", "ä"]
+)
+def test_names_that_are_none(name, book):
+    before = state(book)
+    result = run("new-chapter", name, "--table", EXAMPLES / "runs.csv", "--law", "wang2024")
+    assert result.exit_code == 2
+    assert "is no name of a chapter" in result.stderr
+    assert state(book) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--table", "nowhere.csv", "--law", "dense"), "there is no such file"),
+        (("--table", EXAMPLES / "runs.csv", "--law", "nothing"), "There is no law 'nothing'"),
+        (("--table", EXAMPLES / "runs.csv"), "Option --law is missing"),
+        (("--law", "dense"), "Option --table is missing"),
+        (("--table", EXAMPLES / "runs.csv", "--law", "yun2024"), "has no column 'n_dense'"),
+        (("--table", EXAMPLES / "runs.csv", "--law", "dense", "--holdout", "exec('x')"), "cannot be read"),
+        (("--table", EXAMPLES / "runs.csv", "--law", "dense", "--holdout", "loss > 0"), "holds in all rows"),
+        (("--table", EXAMPLES / "runs.csv", "--law", "dense", "--where", "flops > 1e99"), "holds in no row"),
+        (("--table", EXAMPLES / "runs.csv", "--law", "dense", "--title", "a\nb"), "a title of one line is expected"),
+        (("--table", EXAMPLES / "serving.csv", "--law", "step_time"), "Option --config is missing"),
+        (("--table", EXAMPLES / "runs.csv", "--law", "dense", "--counts", "total"), "belongs to --law step_time"),
+    ],
+)
+def test_chapters_that_cannot_be(options, sentence, book):
+    before = state(book)
+    result = run("new-chapter", "mine", *options)
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+    assert result.stderr.strip().count("\n") == 0
+    assert state(book) == before
+
+
+def test_a_chapter_takes_no_other_ones_place(book):
+    assert run(*NEW).exit_code == 0
+    after = state(book)
+    result = run(*NEW)
+    assert result.exit_code == 2
+    assert "is taken" in json.loads(result.stderr)["error"]
+    assert state(book) == after
+
+
+@pytest.mark.parametrize("broken", ["rename", "replace"])
+def test_an_interruption_leaves_nothing(broken, book, monkeypatch):
+    before, original, calls = state(book), getattr(chapter.Path, broken), []
+
+    def interrupted(self, target):
+        calls.append(target)
+        if len(calls) == (2 if broken == "rename" else 1):
+            raise KeyboardInterrupt
+        return original(self, target)
+
+    monkeypatch.setattr(chapter.Path, broken, interrupted)
+    assert run(*NEW).exit_code == 1
+    assert state(book) == before
+
+
+def test_two_writers_get_a_number_each(book):
+    rows = pd.read_csv(EXAMPLES / "runs.csv")
+    plan = chapter.Plan("dense", ("dense", "dense_tied"), "flops > 1e19", "n_active", {})
+    writers = [
+        threading.Thread(target=chapter.write, args=(name, rows, chapter.words_of_runs(name, plan)))
+        for name in ("one", "two", "three")
+    ]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    numbers = sorted(path.name[:2] for path in book.glob("chapters/*.md"))
+    assert numbers == ["06", "07", "08", "09"]
+    assert (book / "_toc.yml").read_text(encoding="utf-8").count("07-") == 1
+
+
+def test_the_largest_runs_are_held_out():
+    rows = pd.read_csv(EXAMPLES / "runs.csv")
+    held = rows.query(chapter.region(rows, find("wang2024")))
+    assert held.flops.min() > rows.flops[~rows.index.isin(held.index)].max()
+    assert len(held) == 15
+
+
+def test_without_the_book_there_is_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(chapter, "ROOT", tmp_path)
+    result = run(*NEW)
+    assert "came without the book's text" in json.loads(result.stderr)["error"]
