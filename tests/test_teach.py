@@ -469,6 +469,20 @@ def test_students_notebook_runs_and_its_checks_take_the_solutions(name):
     assert said[count:] == ["Right.\n"] * count
 
 
+@pytest.mark.slow
+def test_the_lab_gives_the_same_table_twice():
+    tables = []
+    for _ in range(2):
+        notebook = MAKER.student(MAKER.pages["book/teach/lab"])
+        (exam,) = [cell for cell in notebook.cells if cell.source.startswith("ready = False")]
+        exam.source = exam.source.replace("False", "True", 1)
+        run(notebook)
+        tables += [output.data["text/html"] for output in exam.outputs]
+    assert len(tables) == 2
+    assert tables[0] == tables[1]
+    assert all(name in tables[0] for name in ("predicted", "low", "high", "loss", "error", "inside"))
+
+
 def test_the_labs_notebook_is_fresh():
     assert not execute.stale(ROOT / "book/teach/lab.md"), (
         "lab.md: its text, the package or its data changed; run make book"
