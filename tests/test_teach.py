@@ -463,6 +463,10 @@ def test_no_name_is_missing(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PAGES)
 def test_students_notebook_runs_and_its_checks_take_the_solutions(name):
+    if absent := execute.absent(ROOT / f"{name}.md"):
+        pytest.skip(
+            f"{name} needs public runs that are not here: {', '.join(absent)}; MOELAWS_DATA can name their folder."
+        )
     said = [printed(cell) for cell in run(with_solutions(MAKER, MAKER.pages[name])).cells if checked(cell)]
     count = len(said) // 2
     assert all(line.startswith("No answer yet") for line in said[:count])
