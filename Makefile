@@ -30,7 +30,7 @@ test-all: .venv/.installed ## the same and the slow tests, and the chapters as o
 
 lab: .venv/.installed ## open JupyterLab on the notebooks for teachers and students, in lab/
 	$(PY) book/tools/teach.py
-	$(PY) -m jupyterlab lab
+	$(PY) -m jupyterlab lab $(if $(filter 0,$(shell id -u)),--allow-root)
 
 bench: .venv/.installed ## time fits and searches against the ways people make them today, in benchmarks/*.json (ALL=1: every start)
 	$(PY) benchmarks/run.py $(if $(ALL),--all)

@@ -172,14 +172,15 @@ def test_any_change_of_the_manifest_is_noticed(what, copy):
         (lambda _: "[" * 100_000, "it is nested too deeply"),
         (lambda _: '{"a":' * 100_000, "it is nested too deeply"),
         (lambda text: text + " " * 2**22, "the file is larger than 4 MiB"),
-        (changed(format=2), "this is no manifest of a saved fit (format: Input should be 3)"),
+        (changed(format=2), "this is no manifest of a saved fit (format: Input should be 4)"),
         (changed(sha256=""), "this is no manifest of a saved fit (sha256: "),
         (changed(sha256={}), "this is no manifest of a saved fit (sha256: "),
         (changed(loss={"space": "log", "delta": -1.0}), "(loss.delta: "),
         (changed(loss={"space": "os.system", "delta": None}), "(loss.space: "),
         (changed(groups=0), "(groups: "),
         (changed(coefficients=[1]), "(coefficients: "),
-        (changed(files={"../../secret": ""}), "(files: Extra inputs are not permitted)"),
+        (changed(files=["../../secret"]), "(files.0: Input should be 'config.json')"),
+        (changed(other=1), "(other: Extra inputs are not permitted)"),
     ],
 )
 def test_what_is_no_manifest(change, sentence, copy):

@@ -35,7 +35,7 @@ KNOWN = "tests/test_laws_yang2025.py::test_distinct_experts_example_of_oea"
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """Return a copy of the project with small chapters of its own, executed."""
-    made = shutil.ignore_patterns(".*", "_build", "__pycache__", "chapters")
+    made = shutil.ignore_patterns(".*", "_build", "__pycache__", "chapters", "teach")
     root = shutil.copytree(ROOT, tmp_path_factory.mktemp("copy") / "project", ignore=made)
     (root / "chapters").mkdir()
     for name, text in CHAPTERS.items():

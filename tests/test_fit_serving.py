@@ -113,6 +113,8 @@ def test_a_saved_fit_predicts_the_same(tmp_path, loads):
     report = json.loads(run("predict", out, points, "--json").stdout)
     measured_ms = 1e3 * pd.read_csv(points).concurrency / of_output(pd.read_csv(points))
     assert [row["value"] for row in report["predictions"]] == pytest.approx(measured_ms.tolist(), rel=0.05)
+    shown = [row["throughput_total"] for row in report["predictions"]]
+    assert shown == pytest.approx(pd.read_csv(points).throughput_total.tolist(), rel=0.05)
     (out / "config.json").write_text(CONFIG.read_text(encoding="utf-8").replace("4096", "2048"), encoding="utf-8")
     tampered = run("predict", out, points)
     assert tampered.exit_code == 2

@@ -9,16 +9,13 @@ from functools import cache
 import execute
 import kernel
 import nbformat
-import pandas as pd
 import pytest
 import teach
 from nbclient import NotebookClient
 from plain_text import TextError
 
-from moelaws.errors import InputError
 from moelaws.paths import ROOT
 from moelaws.teaching import answers
-from moelaws.teaching.lab import Lab
 
 MAKER = teach.Maker()
 PAGES = list(MAKER.pages)
@@ -100,7 +97,7 @@ What is a seventh of the whole, by {eq}`eq-example-one`?
 Hint: divide
 by seven.
 
-Answer: a number, to two digits.
+Answer: a number, in $10^{0}$, to two digits.
 :::{exercise-end}
 :::
 
@@ -212,7 +209,9 @@ def test_text_is_readable_without_the_book(example):
         assert f"in [Fig. 1.1]({site}/chapters/01-example.html#fig-example)" in text
         assert f"of [First page]({site}/book/index.html)." in text
         assert "x = y / 2\n\\tag{1.1}$$" in text
-        assert re.search(r"> \*\*Takeaway\*\*\n> \n> Halves are half \(\[C26 \w+\]\(https://\S+#yang2025-c26\)\)", text)
+        assert re.search(
+            r"> \*\*Takeaway\*\*\n> \n> Halves are half \(\[C26: \w+\]\(https://\S+#yang2025-c26\)\)", text
+        )
         assert re.search(r"\*\*Verdicts\*\*: \d+ agree · .*\(\[evidence\]", text)
         assert "**Fig. 1.1.** A point at 0.5." in text
         assert f"- Yang, Shi, Li: *MoE* (2025). [arxiv.org/abs/1.2]({paper})" in text
@@ -242,12 +241,12 @@ def test_students_get_a_cell_and_a_check_for_each_question(example):
     maker = teach.Maker(example)
     notebook = maker.student(maker.pages["chapters/01-example"])
     text = told(notebook)
-    assert "**Answer**: a number, to two digits." in text
+    assert "**Answer**: a number, in $10^{0}$, to two digits." in text
     assert "<details><summary>Hint</summary>\n\ndivide\nby seven.\n\n</details>" in text
     assert "Hint:" not in text
     assert "Answer:" not in text
     sources = [cell.source for cell in notebook.cells]
-    assert "# At hand: whole. Expected: a number, to two digits.\nanswer = ..." in sources
+    assert "# At hand: whole. Expected: a number, in 10^0, to two digits.\nanswer = ..." in sources
     assert any(source.startswith("# At hand: whole. Expected: a list of") for source in sources)
     whole = "\n".join(sources)
     for secret in ("divided_by_seven", "whole / 7", "It comes to", "1.7", "dozen"):
@@ -260,7 +259,7 @@ def test_a_students_notebook_runs_and_takes_the_teachers_answers(example):
     page = maker.pages["chapters/01-example"]
     notebook = run(with_solutions(maker, page))
     assert [printed(cell) for cell in notebook.cells if "check(" in cell.source] == [
-        "No answer yet. Expected: a number, to two digits.\n",
+        "No answer yet. Expected: a number, in 10^0, to two digits.\n",
         "No answer yet. Expected: a list of True or False, a whole number, and a word.\n",
         "Right.\n",
         "Right.\n",
@@ -296,7 +295,11 @@ def checked(cell):
         ("{cite}`yang2025`", "{cite}`wang2025`", "the bibliography has no entry 'wang2025'"),
         ("{claim}`yang2025-C26`", "{claim}`yang2025-C999`", "there is no claim 'yang2025-C999'"),
         ("to two digits", "quickly", "names no precision"),
-        ("Answer: a number, to two digits.", "", "the exercise 'ex-example-1' has no paragraph 'Answer: …'"),
+        (
+            "Answer: a number, in $10^{0}$, to two digits.",
+            "",
+            "the exercise 'ex-example-1' has no paragraph 'Answer: …'",
+        ),
     ],
 )
 def test_what_cannot_be_told_is_an_error(example, before, after, sentence):
@@ -460,116 +463,28 @@ def test_no_name_is_missing(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PAGES)
 def test_students_notebook_runs_and_its_checks_take_the_solutions(name):
+    if absent := execute.absent(ROOT / f"{name}.md"):
+        pytest.skip(
+            f"{name} needs public runs that are not here: {', '.join(absent)}; MOELAWS_DATA can name their folder."
+        )
     said = [printed(cell) for cell in run(with_solutions(MAKER, MAKER.pages[name])).cells if checked(cell)]
     count = len(said) // 2
     assert all(line.startswith("No answer yet") for line in said[:count])
     assert said[count:] == ["Right.\n"] * count
 
 
-# Answers
-
-
-@pytest.mark.parametrize(
-    ("form", "answer", "taken", "refused"),
-    [
-        ("a number, to two digits", 0.0345, [0.0345, 0.0344, 0.03451, 0.035], [0.034, 0.0333, 0.036, 0.345]),
-        ("a number, to three significant digits", -99.96, [-99.96, -100, -100.04], [-99.5, 100, -101]),
-        ("a number, to one decimal", 0.04, [0.0, -0.04, 0.03], [0.2, -0.2]),
-        ("two numbers, each to 2 digits after the point", [1.0, 2.004], [(1, 2.0), [1.001, 2]], [[2, 1], [1, 2.1]]),
-        ("a probability, to within 0.05", 0.62, [0.57, 0.62, 0.67], [0.51, 0.73]),
-        ("a number, the count of steps", 7, [7], [8]),
-        ("a whole number", 7, [7, 7.2], [6, 8, 70]),
-        ("a word", "Agrees", ["agrees", " AGREES "], ["agree", "differs", "True"]),
-        ("True or False", True, [True], [False, 1, "yes"]),
-    ],
-)
-def test_what_counts_as_right(form, answer, taken, refused):
-    sealed = answers.seal(answer, "q", form)
-    assert all(all(answers.right(one, "q", form, sealed)) for one in taken)
-    assert not any(all(answers.right(one, "q", form, sealed)) for one in refused)
-
-
-def test_values_of_numpy_and_pandas_are_answers():
-    series = pd.Series([1.5, 2.5])
-    sealed = answers.seal([1.5, 2.5], "q", "two numbers, to two digits")
-    for answer in (series, series.to_numpy(), list(series.to_numpy())):
-        assert answers.right(answer, "q", "two numbers, to two digits", sealed) == [True, True]
-
-
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        (None, "No answer yet. Expected: two numbers, to two digits."),
-        ([1.5], "Not yet. The answer has 1 parts; 2 values are expected: two numbers, to two digits."),
-        ([1.5, float("nan")], "Not yet. The answer holds nan; numbers, words, True or False are expected."),
-        ([1.5, {}], "Not yet. The answer holds {}; numbers, words, True or False are expected."),
-        ([1.5, 9], "Not yet: 1 of 2 values are right. Expected: two numbers, to two digits."),
-        ([150, 250], "Not yet: the digits are right, and the unit is not."),
-        ([7, 9], "Not yet. Expected: two numbers, to two digits."),
-    ],
-)
-def test_what_a_check_says(answer, said, capsys):
-    form = "two numbers, to two digits"
-    sealed = answers.seal([1.5, 2.5], "q", form)
-    answers.check(answer, "q", form, sealed)
-    assert capsys.readouterr().out.startswith(said)
-    assert not re.search(r"1\.5|2\.5", " ".join(sealed))
-
-
-# The lab
-
-RUNS = pd.DataFrame({"run": list("abcd"), "flops": [1.0, 2.0, 4.0, 8.0], "loss": [4.0, 3.0, 2.0, 1.0]})
-
-
-def test_a_lab_sells_hides_and_shows():
-    lab = Lab(RUNS, ["d"], 5)
-    assert "loss" not in lab.catalogue
-    assert "loss" not in lab.exam
-    assert lab.catalogue.run.tolist() == ["a", "b", "c"]
-    assert lab.buy(["c", "a", "c"]).run.tolist() == ["a", "c"]
-    assert lab.buy(["a"]).loss.tolist() == [4, 2]
-    assert lab.left == 0
-    lab.predict("d", 7, 0, 9)
-    lab.predict("d", 1.5, 0.5, 2)
-    first, again = lab.reveal(), lab.reveal()
-    pd.testing.assert_frame_equal(first, again, check_exact=True)
-    assert first.to_dict("records") == [
-        {"run": "d", "flops": 8, "predicted": 1.5, "low": 0.5, "high": 2, "loss": 1, "error": 0.5, "inside": True}
-    ]
-
-
-@pytest.mark.parametrize(
-    ("act", "sentence"),
-    [
-        (lambda lab: lab.buy(["a", "b", "c"]), "The 3 new runs cost 7 FLOP; at most the 5 FLOP left are expected."),
-        (lambda lab: lab.buy(["d"]), "Parameter names holds 'd'; runs of the catalogue are expected."),
-        (lambda lab: lab.buy(["x"]), "Parameter names holds 'x'; runs of the catalogue are expected."),
-        (lambda lab: lab.predict("a", 1, 0, 2), "Parameter run is 'a'; one of d is expected."),
-        (
-            lambda lab: lab.predict("d", 3, 0, 2),
-            "The prediction 3 with the interval 0 to 2 is expected to lie inside it.",
-        ),
-        (lambda lab: lab.predict("d", float("nan"), 0, 2), "The prediction nan with"),
-        (lambda lab: lab.reveal(), "There is no prediction of d yet; one for each run of the exam is expected."),
-        (lambda lab: Lab(RUNS, ["x"], 5), "Parameter exam names 'x'; names of the column 'run' are expected."),
-        (lambda lab: Lab(RUNS.drop(columns="loss"), ["d"], 5), "Parameter runs has no column 'loss'"),
-        (lambda lab: Lab(RUNS.assign(run="a"), ["a"], 5), "Parameter runs, column 'run': 'a' occurs twice"),
-    ],
-)
-def test_a_lab_refuses(act, sentence):
-    lab = Lab(RUNS, ["d"], 5)
-    with pytest.raises(InputError, match="^" + re.escape(sentence)):
-        act(lab)
-    assert lab.left == 5
-
-
-def test_nothing_can_be_changed_after_the_exam():
-    lab = Lab(RUNS, ["d"], 5)
-    lab.predict("d", 1, 0, 2)
-    lab.reveal()
-    for act in (lambda: lab.buy(["a"]), lambda: lab.predict("d", 1, 0, 2)):
-        with pytest.raises(InputError, match="were shown; make a new Lab"):
-            act()
+@pytest.mark.slow
+def test_the_lab_gives_the_same_table_twice():
+    tables = []
+    for _ in range(2):
+        notebook = MAKER.student(MAKER.pages["book/teach/lab"])
+        (exam,) = [cell for cell in notebook.cells if cell.source.startswith("ready = False")]
+        exam.source = exam.source.replace("False", "True", 1)
+        run(notebook)
+        tables += [output.data["text/html"] for output in exam.outputs]
+    assert len(tables) == 2
+    assert tables[0] == tables[1]
+    assert all(name in tables[0] for name in ("predicted", "low", "high", "loss", "error", "inside"))
 
 
 def test_the_labs_notebook_is_fresh():

@@ -27,7 +27,9 @@ class TermCard(SphinxDirective):
         terms = [line.strip() for line in self.content if line.strip()]
         if len(terms) != TERMS or (missing := [term for term in terms if term not in meanings]):
             said = f"no entry of the glossary: {', '.join(missing)}" if len(terms) == TERMS else f"{len(terms)} terms"
-            raise ExtensionError(f"{self.env.docname}: the card '{self.arguments[0]}' has {said}; {TERMS} are expected.")
+            raise ExtensionError(
+                f"{self.env.docname}: the card '{self.arguments[0]}' has {said}; {TERMS} are expected."
+            )
         lines = [f":::{{dropdown}} {self.arguments[0]}"]
         for term in terms:
             lines += [f"{{term}}`{term}`", f": {meanings[term]}", ""]

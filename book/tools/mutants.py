@@ -43,7 +43,18 @@ NEEDED = {"code": 0.95, "cell": 1.0, "output": 1.0}
 """Share that tests have to notice."""
 
 # What looks at the site, at the book's text or at the tools themselves says nothing of the package.
-OTHERS = {"bite", "book", "book_rules", "execute", "mutants", "nbval_runs", "nbval_tolerance", "search", "site"}
+OTHERS = {
+    "bite",
+    "book",
+    "book_rules",
+    "execute",
+    "mutants",
+    "nbval_runs",
+    "nbval_tolerance",
+    "search",
+    "site",
+    "teach",
+}
 DOCTESTS = "moelaws"
 CELLS = "tests/test_checksums.py"
 LIBRARIES = "hypothesis joblib lmfit matplotlib.pyplot nbformat nbval.plugin numpy pandas pandera.pandas pooch"

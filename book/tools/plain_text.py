@@ -119,7 +119,8 @@ class Book:
                 number = str(chapters) if part.get("numbered") else ""
                 entries += [(file, number) for file in _files(entry)]
         names = [(re.sub(r"\.(md|ipynb)$", "", file), number) for file, number in entries]
-        self.pages = {name: Page.read(self.root, name, number) for name, number in names}
+        there = [one for one in names if any((self.root / f"{one[0]}{end}").exists() for end in (".ipynb", ".md"))]
+        self.pages = {name: Page.read(self.root, name, number) for name, number in there}
         self.labels = {}
         counts = Counter()
         for page in self.pages.values():
@@ -272,7 +273,7 @@ class _Teller:
                     raise self.problem(f"there is no claim '{text}'")
                 claim = self.book.claims[text]
                 address = self.book.address(f"chapters/{claim['page']}", text.lower())
-                return f"[{text.rpartition('-')[2]} {claim['verdict']}]({address})"
+                return f"[{text.rpartition('-')[2]}: {claim['verdict']}]({address})"
             case ["math"]:
                 return f"${text}$"
             case ["py", *_]:

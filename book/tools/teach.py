@@ -184,7 +184,7 @@ class Maker:
         for label, answer in zip(solved, page.answers, strict=True):
             if label not in forms:
                 raise TextError(f"{page.name}: the exercise '{label}' has no paragraph 'Answer: …'.")
-            form = " ".join(self.book.tell(page, forms[label]).split())
+            form = _without_math(" ".join(self.book.tell(page, forms[label]).split()))
             try:
                 found[label] = (form, answers.seal(answer, label, form))
             except InputError as problem:
@@ -192,7 +192,8 @@ class Maker:
         return found
 
     def _opening(self, page: Page, whom: str) -> list[nbformat.NotebookNode]:
-        said = f"*From the page [{page.title}]({self.book.address(page.name)}) of moelaws; the notebook for {whom}.*"
+        said = f"*From the page [{page.title}]({self.book.address(page.name)}) of moelaws"
+        said += f"; the notebook for {whom}.*" if any(part.kind == "exercise" for part in parts(page)) else ".*"
         install = nbformat.v4.new_code_cell(INSTALL.format(repository=self.book.repository, ref=self.ref))
         return [_markdown(said), _fold(install)]
 
@@ -317,6 +318,11 @@ def _only_glues(node: ast.stmt, names: Collection[str]) -> bool:
             said = body[1:] if ast.get_docstring(node) is not None else body
             return bool(said) and all(_only_glues(child, names) for child in said)
     return False
+
+
+def _without_math(text: str) -> str:
+    """Return a text as code can show it: ``10^20`` for ``$10^{20}$``."""
+    return re.sub(r"\$([^$]+)\$", lambda found: re.sub(r"[{}]|\\(?:text|mathrm)\b", "", found[1]), text)
 
 
 def _paragraph(name: str, text: str) -> re.Match[str] | None:

@@ -28,7 +28,7 @@ SERVER = {"overhead": 6.0, "bandwidth": 2400.0, "rate": 420.0, "per_request": 0.
 
 
 def served(folder: Path, rng: np.random.Generator) -> pd.DataFrame:
-    """Return throughputs of the model of ``config.json`` by the step-time law, with normal errors in their logarithm."""
+    """Return throughputs of the model of ``config.json`` by the step-time law, with normal errors of 1 %."""
     law = StepTime(huggingface.model(folder / "config.json").architecture)
     loads = [1, 2, 4, 8, 16, 32, 64, 128, 256]
     rows = pd.DataFrame([(load, 1024, out, 8, 2) for out in (256, 1024) for load in loads], columns=law.columns)

@@ -293,7 +293,7 @@ def predict_command(folder: str, points: str, as_json: bool) -> None:
     from moelaws.fitting import saved as artifact
     from moelaws.fitting.prediction import predict
     from moelaws.fitting.rows import suspect_units
-    from moelaws.serving.steps import SAVED
+    from moelaws.serving.steps import SAVED, throughput
 
     fitted, sample = artifact.load(folder, SAVED)
     rows = tables.read(points, fitted.law.columns)
@@ -309,6 +309,9 @@ def predict_command(folder: str, points: str, as_json: bool) -> None:
     if sample is None:
         objections.append("The fit was saved without a bootstrap, so that predictions have no intervals.")
     together = rows[list(fitted.law.columns)].join(predicted)
+    if fitted.law.name in SAVED:  # its values are milliseconds of a step, and tables have tokens per second
+        loads = (rows[name] for name in ("concurrency", "tokens_in", "tokens_out"))
+        together["throughput_total"] = throughput(predicted["value"], *loads)
     if as_json:
         echo_json({"law": fitted.law.name, "predictions": together.to_dict("records"), "warnings": objections})
         return

@@ -45,17 +45,16 @@ def new_chapter_command(
     chapter and builds the site.
 
     \b
-    Example: moelaws new-chapter our-sweep --table data/examples/runs.csv --law wang2024 &&
+    Example: moelaws new-chapter our-sweep --table data/examples/isoflop.csv --law dense &&
     moelaws new-chapter our-sweep --list
     """
     from moelaws import laws
     from moelaws.data.condition import where
     from moelaws.fitting import rows as checks
     from moelaws.fork import chapter
-    from moelaws.paths import ROOT
 
     if show:
-        paths = [str(path.relative_to(ROOT)) for path in chapter.files(name)]
+        paths = [str(path.relative_to(chapter.ROOT)) for path in chapter.files(name)]
         line = chapter.listed(name)
         if as_json:
             echo_json({"delete": paths, "line": line, "of": "_toc.yml"})
@@ -125,9 +124,9 @@ def _of_server(
 
 
 def _say(made: "list[Path]", report: dict[str, Any], as_json: bool) -> None:
-    from moelaws.paths import ROOT
+    from moelaws.fork import chapter
 
-    written = [str(path.relative_to(ROOT)) for path in made]
+    written = [str(path.relative_to(chapter.ROOT)) for path in made]
     if as_json:
         echo_json({"written": written} | report)
         return

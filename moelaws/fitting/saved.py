@@ -48,7 +48,7 @@ class _Loss(BaseModel):
 
 class _Manifest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
-    format: Literal[3]
+    format: Literal[4]
     law: str
     loss: _Loss
     coefficients: dict[str, str]
@@ -58,8 +58,8 @@ class _Manifest(BaseModel):
     n_rows: PositiveInt
     converged: bool
     groups: PositiveInt | None
-    settings: dict[str, float] = {}
-    files: list[Literal["config.json"]] = []
+    settings: dict[str, float]
+    files: list[Literal["config.json"]]
     versions: dict[str, str]
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
@@ -104,8 +104,8 @@ def save(
             if refits is not None:
                 np.save(made / _DRAWS, refits.coefficients)
             manifest = _manifest(fit, refits)
-            if settings:
-                manifest["settings"] = {name: float(value) for name, value in settings.items()}
+            manifest["settings"] = {name: float(value) for name, value in (settings or {}).items()}
+            manifest["files"] = []
             if config is not None:
                 (made / "config.json").write_bytes(config)
                 manifest["files"] = ["config.json"]
@@ -166,7 +166,7 @@ def load(
         if (path / name).is_symlink():
             raise InputError(f"{path / name}: this is a link; a saved fit holds its own files.")
     held = {name: files.contents(path / name) for name in names}
-    if manifest.sha256 != _checksum(manifest.model_dump(exclude={"sha256"}, exclude_defaults=True), held):
+    if manifest.sha256 != _checksum(manifest.model_dump(exclude={"sha256"}), held):
         raise InputError(f"{path}: the files are not those that the fit was saved with.")
     try:
         make = makers.get(manifest.law)
@@ -210,7 +210,7 @@ def _manifest(fit: Fit, refits: Refits | None) -> dict[str, Any]:
     slots = fit.problem.slots
     free = {place for places in slots for place in places}
     return {
-        "format": 3,
+        "format": 4,
         "law": fit.law.name,
         "loss": asdict(fit.problem.loss),
         "coefficients": {name: float(value).hex() for name, value in zip(names, fit.coefficients, strict=True)},

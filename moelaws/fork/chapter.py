@@ -25,7 +25,7 @@ from moelaws.fitting.needs import needs
 from moelaws.fitting.rows import refuse
 from moelaws.laws import LAWS, find
 from moelaws.laws.base import Law
-from moelaws.paths import ROOT
+from moelaws.paths import ROOT as ROOT
 from moelaws.serving.measured import COLUMNS as SERVED
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -177,7 +177,8 @@ def files(name: str) -> list[Path]:
     folder = ROOT / "data" / name
     if not (folder / _MARK).exists():
         raise InputError(f"There is no chapter '{name}' that 'moelaws new-chapter' made.")
-    return [folder, *sorted(ROOT.glob(f"chapters/[0-9][0-9]-{name}.*"))]
+    pages = (f"chapters/[0-9][0-9]-{name}.*", f"book/teach/*/[0-9][0-9]-{name}.ipynb")
+    return [folder, *sorted(path for page in pages for path in ROOT.glob(page))]
 
 
 _MARK = "claims.csv.stub"
@@ -283,7 +284,7 @@ def words_of_runs(name: str, chosen: Plan, title: str | None = None) -> dict[str
         "laws": "\n    " + "\n    ".join(f'"{one}",' for one in chosen.laws) + "\n",
         "holdout": chosen.holdout,
         "along": chosen.along,
-        "formula": _formula(law.formula),
+        "formula": f"{law.response} = {law.formula}",
         "cite": citation(law),
         "more": rest if len(law.parameters) > 8 else "",
         "left_out": f"Not compared are {reasons}." if reasons else "",
@@ -293,12 +294,6 @@ def words_of_runs(name: str, chosen: Plan, title: str | None = None) -> dict[str
 def title_of(name: str) -> str:
     """Return the title of a chapter that was given none."""
     return f"Our own runs: {name.replace('-', ' ')}"
-
-
-def _formula(text: str) -> str:
-    """Return a law's formula as text in a displayed equation."""
-    lines = text.replace("_", r"\_").replace("**", "^").replace(" * ", " × ").split(", ")
-    return "\\begin{gathered}\n" + " \\\\\n".join(rf"\texttt{{{line}}}" for line in lines) + "\n\\end{gathered}"
 
 
 def citation(law: Law) -> str:

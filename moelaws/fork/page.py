@@ -11,6 +11,7 @@ from moelaws import data
 from moelaws.data.quantities import QUANTITIES
 from moelaws.fitting.comparison import Comparison
 from moelaws.fitting.estimation import RELATIVE_SQUARES, Fit, fit
+from moelaws.fitting.intervals import written
 from moelaws.laws import clark2022, dense, find, krajewski2024, ludziejewski2025, tian2025
 from moelaws.laws.base import Law
 from moelaws.models import catalogue
@@ -241,7 +242,7 @@ def findings_of_serving(found: Fit, held_out: pd.DataFrame, variants: pd.DataFra
     """Return the sentences of a chapter on a server by their label."""
     ends, best = found.report.intervals, str(variants.index[0])
     shown = [
-        f"{p.name} {found.values[p.name]:.3g} {p.unit} ({ends[p.name][0]:.3g} to {ends[p.name][1]:.3g})"
+        f"{p.name} {written(found.values[p.name], ends[p.name])} {p.unit}"
         for p in found.law.parameters
         if p.name in ends
     ]
