@@ -51,36 +51,8 @@ def address(env, page):
     return env.app.builder.get_relative_uri(env.docname, f"chapters/{page}")
 
 
-class Summary(SphinxDirective):
-    """How many claims of each paper got which verdict."""
-
-    def run(self):
-        """Return a bar for each paper."""
-        bars = []
-        for paper in dict.fromkeys(name.rpartition("-")[0] for name in stored()):
-            rows = [claim for claim in stored().values() if claim["id"].rpartition("-")[0] == paper]
-            bars += [nodes.paragraph("", paper), raw(claims_html.counts(rows, address(self.env, rows[0]["page"])))]
-        return bars
-
-
-class Table(SphinxDirective):
-    """All claims, one section for each paper."""
-
-    def run(self):
-        """Return the sections."""
-        sections = []
-        for paper in dict.fromkeys(name.rpartition("-")[0] for name in stored()):
-            section = nodes.section(ids=[f"claims-{paper}"])
-            section += nodes.title("", paper)
-            section += raw(claims_html.table([c for c in stored().values() if c["id"].rpartition("-")[0] == paper]))
-            sections.append(section)
-        return sections
-
-
 def setup(app):
     """Register with Sphinx."""
     app.add_directive("verdicts", Verdicts)
     app.add_role("claim", Claim())
-    app.add_directive("claims-summary", Summary)
-    app.add_directive("claims-table", Table)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

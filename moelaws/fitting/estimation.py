@@ -137,11 +137,9 @@ class Fit:
         """What there is to object to, one sentence each; empty if nothing is."""
         best = self.problem.free(self.coefficients)
         search = diagnosis.of_search(self.converged, self.disagreement, len(self.starts) if self.alone else 0)
-        return (
-            *objections(self.problem, self.table, best),
-            *search,
-            *diagnosis.of_optimum(self.problem, best, self._modes, self.at_bound),
-        )
+        optimum = diagnosis.of_optimum(self.problem, best, self._modes, self.at_bound)
+        # Two checks may come to the same sentence.
+        return tuple(dict.fromkeys([*objections(self.problem, self.table, best), *search, *optimum]))
 
     @property
     def status(self) -> str:

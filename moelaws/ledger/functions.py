@@ -34,7 +34,8 @@ class Result:
     note : str
         What else a reader should know; needed where the verdict is `differs`, and for a statement.
     interval : sequence
-        The 95 % interval of the computed value, as low and high; one pair for each of several values.
+        The 95 % interval of the computed value, or the range that roundings or admissible coefficients leave it (the
+        note says which), as low and high; one pair for each of several values.
     """
 
     computed: float | bool | Sequence[float] | np.ndarray

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from decimal import Decimal
 from html import escape
 from typing import Any
@@ -120,7 +120,7 @@ def _pairs(claim: dict[str, Any]) -> str:
     intervals = claim["intervals"] or [()] * len(values)
     unit = f" ({escape(claim['unit'])})" if claim["unit"] not in {"", "1"} else ""
     several = len(values) > 1
-    heads = ["Printed" + unit, "Computed", *(["95 %"] if claim["intervals"] else []), *([""] if several else [])]
+    heads = ["Printed" + unit, "Computed", *(["Interval"] if claim["intervals"] else []), *([""] if several else [])]
     rows = ""
     for printed, value, interval, verdict in zip(claim["values"], values, intervals, claim["verdicts"], strict=True):
         cells = [escape(printed), number(value, printed)]
@@ -162,22 +162,3 @@ def pill(claim: dict[str, Any], link: str) -> str:
     word = badge(claim["verdict"], claim["evidence"])
     short = claim["id"].rpartition("-")[2]
     return f'<a class="pill" href="{escape(link)}" title="{escape(claim["statement"])}">{short} {word}</a>'
-
-
-def table(claims: Sequence[dict[str, Any]]) -> str:
-    """Return claims as a table, one row each, with the claim's id as the row's anchor."""
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("Claim", "Statement", "Printed", "Computed"))
-    rows = "".join(_row(claim) for claim in claims)
-    return f'<table class="claims"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
-
-
-def _row(claim: dict[str, Any]) -> str:
-    unit = f" {claim['unit']}" if claim["unit"] and not isinstance(claim["computed"], bool | None) else ""
-    note = f'<br><span class="note">{escape(claim["note"])}</span>' if claim["note"] else ""
-    return (
-        f'<tr id="{escape(claim["id"])}">'
-        f"<td>{badge(claim['verdict'])} {escape(claim['id'])}<br>{escape(claim['place'])}</td>"
-        f"<td>{escape(claim['statement'])}{note}</td>"
-        f'<td data-label="Printed">{escape(claim["printed"])}</td>'
-        f'<td data-label="Computed">{shown(claim["computed"])}{escape(unit)}</td></tr>'
-    )
