@@ -96,7 +96,7 @@ def test_a_filter_that_nobody_offers_filters_nothing(visit):
 def test_rows_lead_to_their_evidence_and_more_are_a_click_away(visit):
     page = visit()
     assert page.locator("tbody a").first.get_attribute("href") == "e.html#one2025-c01"
-    assert page.locator("tbody tr").count() == 20
+    assert page.locator("tbody tr").count() == 15
     page.get_by_role("button", name="Show").click()
     assert page.locator("tbody tr").count() == 70
     assert page.get_by_role("button", name="Show").is_hidden()
@@ -140,4 +140,4 @@ def test_every_stored_claim_is_a_row_with_the_chapters_title():
     one = claims("one2025", 1, "agrees")[0]
     cells = BeautifulSoup(verdict_table.row(one, "e.html"), "html.parser").tr
     assert cells.get_text("|", strip=True).startswith("one2025-C01|Sec. 1|a <b>")
-    assert verdict_table.title("03-yang2025-evidence").startswith("Fewer experts (Yang et al., 2025)")
+    assert "(Yang et al., 2025)" in verdict_table.title("03-yang2025-evidence")

@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const STEP = 20;
+  const STEP = 15;
   const place = document.getElementById("verdict-table");
   const { papers, groups } = JSON.parse(place.dataset.words);
   const rows = [...place.querySelectorAll("tbody tr")];
