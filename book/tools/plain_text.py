@@ -28,6 +28,7 @@ HEADING = re.compile(r"^#+ +(?P<title>.+?)[ \t]*$", re.M)
 LINK = re.compile(r"(?<!!)\[(?P<text>[^\]]+)\]\((?P<to>[^)\s]+)\)")
 EQUATION = re.compile(r"^\$\$(?P<body>(?:(?!\$\$).|\n)+?)\$\$[ \t]*\((?P<label>[\w:.-]+)\)[ \t]*$", re.M)
 MATH = re.compile(r"\{math\}[ \t]*\n(?::[^\n]*\n)*?:label:[ \t]*(?P<label>\S+)")
+FIGURE = re.compile(r"\{figure\}[^\n]*\n(?::[^\n]*\n)*?:name:[ \t]*(?P<label>\S+)")
 FENCE = re.compile(r"^[ \t]*(?P<fence>`{3,}|:{3,}|~{3,})(?:\{(?P<name>[\w:-]+)\})?[ \t]*(?P<rest>.*)$")
 EXERCISE = re.compile(r"\{exercise-start\}[^\n]*\n(?::[^\n]*\n)*?:label:[ \t]*(?P<label>\S+)")
 BOXES = {"note", "tip", "hint", "important", "warning", "caution", "attention", "seealso"}
@@ -342,8 +343,8 @@ def _labels(page, counts):
     found = {}
 
     def count(kind, label):
-        counts[kind, page.number or page.name] += 1
-        place = counts[kind, page.number or page.name]
+        counts[kind, page.number] += 1
+        place = counts[kind, page.number]
         return {label: Place(page.name, kind, f"{page.number}.{place}" if page.number else str(place))}
 
     for cell in page.cells:
@@ -355,6 +356,8 @@ def _labels(page, counts):
                 (one for form in (EQUATION, MATH) for one in form.finditer(cell.source)), key=re.Match.start
             ):
                 found |= count("equation", equation["label"])
+            for figure in FIGURE.finditer(cell.source):
+                found |= count("figure", figure["label"])
             for exercise in EXERCISE.finditer(cell.source):
                 found |= {
                     label: Place(page.name, place.kind, f"Exercise {place.title}")
