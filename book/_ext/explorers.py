@@ -4,6 +4,7 @@ A code cell tagged ``explorer-tian2025`` draws a static figure; with scripts, ``
 """
 
 import json
+from functools import cache
 from itertools import product
 from pathlib import Path
 
@@ -205,18 +206,11 @@ def plain(value):
     return int(value) if float(value).is_integer() and abs(value) < 1e15 else float(value)
 
 
+@cache
 def constants(key):
     """Return the script that defines an explorer's constants."""
     text = json.dumps(plain(EXPLORERS[key]()), separators=(",", ":"))
     return f"window.moelaws.data.{key} = {text};\n"
-
-
-def write(app):
-    """Write the constants of all explorers beside their scripts."""
-    folder = Path(app.outdir) / "_static" / "explorers"
-    folder.mkdir(parents=True, exist_ok=True)
-    for key in EXPLORERS:
-        (folder / f"{key}-data.js").write_text(constants(key), encoding="utf-8")
 
 
 def keys(doctree):
@@ -226,14 +220,17 @@ def keys(doctree):
 
 
 def load(app, pagename, templatename, context, doctree):
-    """Load the scripts of a page's explorers, and no others."""
+    """Load the scripts of a page's explorers, and no others, and write their constants beside them."""
     found = keys(doctree) if doctree is not None else []
+    folder = Path(app.outdir) / "_static" / "explorers"
+    for key in found:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{key}-data.js").write_text(constants(key), encoding="utf-8")
     for name in ["draw", *(part for key in found for part in (f"{key}-data", key))] if found else []:
         app.add_js_file(f"explorers/{name}.js", defer="defer")
 
 
 def setup(app):
     """Register with Sphinx."""
-    app.connect("builder-inited", write)
     app.connect("html-page-context", load)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -213,10 +213,9 @@ def no_interaction_with_tokens():
         f"{table.change.max():.5f} with each doubling of tokens; {int(holds_zero.sum())} of {len(table)} intervals "
         f"hold zero, {int((holds_zero & small).sum())} of these stay within a quarter of the gain."
     )
-    if (holds_zero & small).all():
-        return Result(True, note)
-    if (table.low > 0).all() or (table.high < 0).all():
-        return Result(False, note)
+    none_in_all, some_in_all = bool((holds_zero & small).all()), (table.low > 0).all() or (table.high < 0).all()
+    if none_in_all or some_in_all:
+        return Result(none_in_all, note)
     return Cannot(f"The variants do not agree; more widths would decide it. {note}")
 
 
