@@ -73,6 +73,9 @@ def test_a_computed_number_has_one_digit_more_than_the_printed(value, printed, t
 def test_a_badge_names_its_verdict_in_text_and_class():
     assert html.badge("agrees") == '<span class="verdict verdict-agrees">agrees</span>'
     assert html.badge("differs", "model") == '<span class="verdict verdict-differs">our model differs</span>'
+    assert html.badge("close", "identity") == '<span class="verdict verdict-uncounted">by definition</span>'
+    assert html.badge("agrees", "input") == '<span class="verdict verdict-uncounted">input</span>'
+    assert html.badge("cannot", "input") == '<span class="verdict verdict-cannot">cannot</span>'
     assert html.badge("agrees", "model") == '<span class="verdict verdict-agrees">agrees</span>'
 
 

@@ -188,7 +188,7 @@ def visits(pages, address, browser):
 
 
 def is_like_another(name):
-    """Whether a page is made by the same template as one that axe reads: evidence of a chapter, a room of the package."""
+    """Whether a page is made as one that axe reads is made: evidence of a chapter, a room of the package."""
     is_evidence = name.endswith("-evidence.html") and "03-" not in name
     return is_evidence or (name.startswith("book/api/") and "serving" not in name)
 

@@ -37,9 +37,20 @@ def group(claim: dict[str, Any]) -> str:
 
 
 def badge(verdict: str, evidence: str = "") -> str:
-    """Return a verdict as a coloured word; where our own model misses, it says so."""
-    word = "our model differs" if (verdict, evidence) == ("differs", "model") else verdict
-    return f'<span class="verdict verdict-{verdict}">{word}</span>'
+    """Return a verdict as a coloured word; it says where our own model misses, and what is no agreement at all.
+
+    Examples
+    --------
+    >>> badge("agrees"), badge("agrees", "identity")
+    ('<span class="verdict verdict-agrees">agrees</span>', '<span class="verdict verdict-uncounted">by definition</span>')
+    """
+    kind = group({"verdict": verdict, "evidence": evidence})
+    if kind == "ours":
+        return f'<span class="verdict verdict-{verdict}">our model differs</span>'
+    if kind == "uncounted" and verdict in {"agrees", "close"}:
+        word = "by definition" if evidence == "identity" else "input"
+        return f'<span class="verdict verdict-uncounted">{word}</span>'
+    return f'<span class="verdict verdict-{verdict}">{verdict}</span>'
 
 
 def number(value: float, printed: str = "") -> str:
