@@ -41,8 +41,10 @@ def badge(verdict: str, evidence: str = "") -> str:
 
     Examples
     --------
-    >>> badge("agrees"), badge("agrees", "identity")
-    ('<span class="verdict verdict-agrees">agrees</span>', '<span class="verdict verdict-uncounted">by definition</span>')
+    >>> badge("agrees")
+    '<span class="verdict verdict-agrees">agrees</span>'
+    >>> badge("agrees", "identity")
+    '<span class="verdict verdict-uncounted">by definition</span>'
     """
     kind = group({"verdict": verdict, "evidence": evidence})
     if kind == "ours":
