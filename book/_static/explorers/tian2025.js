@@ -46,11 +46,11 @@
 
   explorer("tian2025", {
     name: "Leverage by the law, for a design and a budget",
-    note: "Published: more than 7 at 10²² FLOP, 3.1 % and granularity 12. The band is the refit's 95 % interval over resampled designs, interpolated to some per cent. Shared experts are taken as half of the active routed ones, as in the readings; the refit always counts routed experts only.",
+    note: "Lines: leverage along one of the three quantities, the other two as set. Published: more than 7 at 10²² FLOP, 3.1 % and granularity 12. The band is the refit's 95 % interval over resampled designs; between computed points it is interpolated, which is good to about 3 %. Shared experts are taken as half of the active routed ones, as in the readings; the refit always counts routed experts only.",
     controls: [
       { name: "activation", label: "Activation ratio", min: 0.004, max: 1, log: true, value: 0.03125, show: (value) => percent(value) },
       { name: "granularity", label: "Granularity", min: 1, max: 32, log: true, value: 12 },
-      { name: "flops", label: "Compute, FLOP", min: 1e17, max: 1e25, log: true, value: 1e22, show: (value) => digits(value, 2) },
+      { name: "flops", label: "Compute, FLOP", min: 1e17, max: 1e25, log: true, value: 1e20, show: (value) => digits(value, 2) },
       { name: "granularityBase", label: "Base of log G", value: "2", options: [["2", "2"], ["e", "e"], ["10", "10"]] },
       { name: "flopsBase", label: "Base of log C", value: "10", options: [["2", "2"], ["e", "e"], ["10", "10"]] },
       { name: "convention", label: "Ratio counts", value: "routed", options: [["routed", "routed experts only"], ["with shared", "shared experts, too"], ["mixed", "shared among the active only"]] },
@@ -85,7 +85,7 @@
           { band: along.map((point) => [point[axis], ...interval(point)]), class: "moe", label: "refit, 95 % interval" },
           { line: along.map((point) => [point[axis], laws.tian2025(point, data.refit)]), class: "moe dashed", label: "refit" },
           { line: along.map((point) => [point[axis], printed(point)]), class: "ink", label: "printed law" },
-          { dots: near.map((row) => [row[axis], row.leverage, `read off the figure: ${digits(row.leverage)}`]), class: "ink",
+          { dots: near.map((row) => [row[axis], row.leverage, `read off the figure: ${digits(row.leverage)}`]), class: "third",
             label: `readings nearest to these settings (${others.map((name) => `${{ activation: "activation", granularity: "G", flops: "C" }[name]} ${AXES[name].show ? AXES[name].show(near[0][name]) : digits(near[0][name])}`).join(", ")})` },
           { rule: here[axis] },
           isPublished ? { mark: [data.published[axis], 7, "published: above 7"], label: "published" } : {},
