@@ -119,6 +119,7 @@ def yang2025():
             "cache": law.cache_bytes * model.kv_elements_per_token / 1e9,
             "coefficients": fitted.coefficients.tolist(),
             "loads": short([loads])[0],
+            "fittedTo": int(fitted.table.concurrency.max()),
             "reach": [short(again.interval(speeds[model.top_k] / speed).T) for speed in speeds.values()],
             "cells": short(table[table.table == number][["concurrency", "top_k", "ms"]].to_numpy()),
         }

@@ -7,7 +7,7 @@
   for (const model of Object.values(data)) model.cells = model.cells.map(([requests, topK, ms]) => ({ requests, topK, ms }));
   const PARTS = ["overhead", "weights always read", "distinct experts", "key-value cache", "prefill", "decode arithmetic", "per request"];
 
-  // Milliseconds by part, for requests in flight and active experts of a model, with its fitted coefficients.
+  // Milliseconds by part, for concurrent requests and active experts of a model, with its fitted coefficients.
   laws.yang2025 = ({ requests, topK, tokensIn = 1024, tokensOut = 1024, overhead = 1 }, model) => {
     const { coefficients: [constant, perGb, perTflop, perRequest], routed } = model;
     const context = tokensIn + tokensOut / 2;
@@ -25,23 +25,23 @@
   };
 
   const total = (parts) => parts.reduce((a, b) => a + b, 0);
-  const X = { title: "requests in flight", min: 1, max: 2000, log: true };
+  const X = { title: "concurrent requests", min: 1, max: 2000, log: true };
 
   explorer("yang2025", {
     name: "What a step of decoding is spent on, and what fewer active experts gain",
-    note: "Fitted to the loads of up to 128 requests, prompts and answers of 1,024 tokens each. Dots: measured cells of Tables 8 and 9. The speed-up is over the unmodified model with the same constant.",
+    note: "Fitted to the loads of up to 128 requests, prompts and outputs of 1,024 tokens each; grey: outside these loads. Dots: measured cells of Tables 8 and 9. The speed-up is over the unmodified model with the same overhead.",
     controls: [
       { name: "model", label: "Model", value: "DeepSeek-V2-Lite", options: Object.entries(data).map(([name, model]) => [name, `${name}, ${model.machine}`]) },
       { name: "topK", label: "Active experts", min: 1, max: 8, whole: true, step: 1, value: 2 },
-      { name: "requests", label: "Requests in flight", min: 1, max: 2000, log: true, whole: true, value: 16 },
-      { name: "overhead", label: "Constant, times the fitted one", min: 0, max: 3, step: 0.1, value: 1 },
+      { name: "requests", label: "Concurrent requests", min: 1, max: 2000, log: true, whole: true, value: 16 },
+      { name: "overhead", label: "Overhead, times the fitted one", min: 0, max: 3, step: 0.1, value: 1 },
     ],
     link: (state, controls) => controls.topK.limit(data[state.model].topK),
     draw: (state, width) => {
       const model = data[state.model];
       const step = (requests, topK) => laws.yang2025({ requests, topK, overhead: state.overhead }, model);
       const gain = (requests) => total(step(requests, model.topK)) / total(step(requests, state.topK));
-      // Intervals are those of the fitted constant.
+      // Intervals are those of the fitted overhead.
       const fitted = state.overhead === 1;
       const interval = (requests) => {
         const [below, share] = within(model.loads.map(Math.log), Math.log(requests));
@@ -51,12 +51,12 @@
       const here = step(state.requests, state.topK), along = range(49, X.min, X.max);
       const cells = model.cells.filter((cell) => cell.topK === state.topK);
       const whole = new Map(model.cells.filter((cell) => cell.topK === model.topK).map((cell) => [cell.requests, cell.ms]));
-      const loads = [...whole.keys()], from = Math.min(...loads), to = Math.max(...loads);
+      const loads = [...whole.keys()], from = Math.min(...loads), to = model.fittedTo;
       const largest = PARTS[here.indexOf(Math.max(...here))];
       const covered = state.requests >= from && state.requests <= to && model.cells.some((cell) => cell.topK === state.topK);
-      const sentence = `A step takes ${digits(total(here))} ms, most of it ${largest} (${digits(Math.max(...here))} ms); ${state.topK} instead of ${model.topK} active experts are ${digits(gain(state.requests))} times as fast${fitted ? ` (95 % interval ${interval(state.requests).map((end) => digits(end)).join(" to ")})` : ""}.`
-        + (covered ? "" : " Nothing was measured there.");
-      const shades = [{ shade: [X.min, from], label: "nothing measured" }, { shade: [to, X.max] }];
+      const sentence = `A step takes ${digits(total(here))} ms, the largest part ${largest} (${digits(Math.max(...here))} ms); ${state.topK} instead of ${model.topK} active experts are ${digits(gain(state.requests))} times as fast${fitted ? ` (95 % interval ${interval(state.requests).map((end) => digits(end)).join(" to ")})` : ""}.`
+        + (covered ? "" : ` Outside what the law was fitted to: ${from} to ${to} requests and the measured numbers of active experts.`);
+      const shades = [{ shade: [X.min, from], label: "law not fitted" }, { shade: [to, X.max] }];
       const heights = along.map((requests) => step(requests, state.topK));
       const layer = (place) => along.map((requests, row) => [requests, total(heights[row].slice(0, place)), total(heights[row].slice(0, place + 1))]);
       const most = Math.max(total(here) * 1.6, ...cells.filter((cell) => cell.requests <= 2 * state.requests).map((cell) => cell.ms * 1.1));
