@@ -34,7 +34,7 @@
       { name: "model", label: "Model", value: "DeepSeek-V2-Lite", options: Object.entries(data).map(([name, model]) => [name, `${name}, ${model.machine}`]) },
       { name: "topK", label: "Active experts", min: 1, max: 8, whole: true, step: 1, value: 2 },
       { name: "requests", label: "Concurrent requests", min: 1, max: 2000, log: true, whole: true, value: 16 },
-      { name: "overhead", label: "Overhead, times the fitted one", min: 0, max: 3, step: 0.1, value: 1 },
+      { name: "overhead", label: "Overhead, times fitted", min: 0, max: 3, step: 0.1, value: 1 },
     ],
     link: (state, controls) => controls.topK.limit(data[state.model].topK),
     draw: (state, width) => {
