@@ -243,12 +243,11 @@ def reached(name: str, rule: str, counted: str = "active") -> bool:
         found = HOLDING[name](rule, counted).astype(float)
         served = found[~np.isnan(found)]
         return bool(len(served) and served.all())
-    tolerance = Ledger("yun2024").row(f"yun2024-{name}")["tolerance"]
     nearest = [
-        one.verdict(float(np.clip(one.value, *range_)), tolerance)
+        one.verdict(float(np.clip(one.value, *range_)))
         for one, range_ in zip(printed(name), numbers(name, rule, counted), strict=True)
     ]
-    return "differs" not in nearest and (name not in CLAUSES or bool(CLAUSES[name](rule, counted).any()))
+    return set(nearest) == {"agrees"} and (name not in CLAUSES or bool(CLAUSES[name](rule, counted).any()))
 
 
 def by_rule(name: str, counted: str = "active") -> str:
