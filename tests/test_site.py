@@ -188,7 +188,7 @@ def visits(pages, address, browser):
 
 
 def places(name):
-    """Return where axe reads a page: pages that are made like another one are read once, or with the slow tests only."""
+    """Return where axe reads a page: one that is made like another is read once, or with the slow tests only."""
     if (name.endswith("-evidence.html") or name.startswith("book/api/")) and not re.search("03-|serving", name):
         return []
     return SOMEWHERE[1:2] if name.startswith("chapters/") and "03-" not in name else SOMEWHERE
