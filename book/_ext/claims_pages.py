@@ -1,13 +1,16 @@
-"""Put the verdicts of the stored notebooks on a page: the bar ``{verdicts}`` and the link ``{claim}``."""
+"""Verdicts of the stored notebooks: ``{verdicts}`` (bar), ``{evidence-counts}`` (table) and ``{claim}`` (link)."""
 
+from collections import Counter
 from functools import cache
 
+import yaml
 from docutils import nodes
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from moelaws import ledger
 from moelaws.ledger import html as claims_html
+from moelaws.paths import ROOT
 
 
 @cache
@@ -35,6 +38,23 @@ class Verdicts(SphinxDirective):
         return [raw(claims_html.counts(rows, address(self.env, rows[0]["page"])))]
 
 
+class Evidence(SphinxDirective):
+    """How many claims of all papers got which verdict on which evidence."""
+
+    def run(self):
+        """Return the table; the kinds of evidence come from the schema of claims."""
+        fields = yaml.safe_load((ROOT / "data" / "claims.schema.yaml").read_text(encoding="utf-8"))["fields"]
+        kinds = next(field["constraints"]["enum"] for field in fields if field["name"] == "evidence")
+        counts = Counter((claim["evidence"], claim["verdict"]) for claim in stored().values())
+        head = "".join(f'<th scope="col">{word}</th>' for word in ("The verdict rests on", *ledger.VERDICTS))
+        rows = ""
+        for kind in kinds:
+            cells = "".join(f"<td>{counts[kind, verdict] or '–'}</td>" for verdict in ledger.VERDICTS)
+            rows += f'<tr><th scope="row">{kind}</th>{cells}</tr>'
+        caption = "<caption>Claims by evidence and verdict; identity and input are not counted as agreement.</caption>"
+        return [raw(f'<table class="table">{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>')]
+
+
 class Claim(SphinxRole):
     """A link to a claim's evidence that shows its verdict."""
 
@@ -54,5 +74,6 @@ def address(env, page):
 def setup(app):
     """Register with Sphinx."""
     app.add_directive("verdicts", Verdicts)
+    app.add_directive("evidence-counts", Evidence)
     app.add_role("claim", Claim())
     return {"parallel_read_safe": True, "parallel_write_safe": True}
