@@ -18,6 +18,7 @@ from figure_data import MIME as FIGURE
 from nbval.plugin import IPyNbCell
 
 RTOL = 1e-6
+DRAWN_RTOL = 1e-5  # a hundredth of what an eye can see of a figure; optima in flat valleys move by a millionth
 ATOL = 1e-12  # for results that are zero but for rounding
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?(?!\w)")
 PADDING = re.compile(r"(?<=\S) {2,}|-{4,}|={4,}")
@@ -62,7 +63,7 @@ def _same_number(new, stored):
 
 
 def same_figure(new, stored):
-    """Tell whether two figures draw the same; the numbers of one array may differ by `RTOL` of its greatest."""
+    """Tell whether two figures draw the same; the numbers of one array may differ by `DRAWN_RTOL` of its greatest."""
     return len(new) == len(stored) and all(
         _same_part(json.loads(ours), json.loads(theirs)) for ours, theirs in zip(new, stored, strict=True)
     )
@@ -75,7 +76,7 @@ def _same_part(new, stored):
         return same(new, stored)
     if len(new) != len(stored):
         return False
-    scale = RTOL * max((abs(value) for value in stored if isinstance(value, float)), default=0) + ATOL
+    scale = DRAWN_RTOL * max((abs(value) for value in stored if isinstance(value, float)), default=0) + ATOL
     return all(
         abs(ours - theirs) <= scale
         if isinstance(ours, float) and isinstance(theirs, float)
