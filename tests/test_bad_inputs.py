@@ -304,7 +304,7 @@ def test_nothing_to_object_to():
 
 
 def test_a_direction_without_a_trace_is_spelt_out():
-    """With one size, its term is a constant beside the floor: one of the two is left at zero, the last bit says which."""
+    """With one size, its term is a constant beside the floor: one of the two is left at zero, by the last bit."""
     result = fit(Dense(), runs(np.full(36, 1e9), 20 * SIZES))
     assert result.status == "not identified"
     (spelt_out,) = {one for one in result.warnings if "has no effect on any row" in one}
