@@ -28,7 +28,7 @@ ROUTED_LAWS = [law for law in LAWS.values() if law.columns == ("n_active", "n_ro
 @cache
 def points():
     """All points, the highest loss last."""
-    return data.load_runs("chinchilla").sort_values("loss")
+    return data.load_runs("chinchilla").sort_values("loss", kind="stable")
 
 
 def without(count):
