@@ -7,7 +7,6 @@ read and describes what it drew.
 
 import os
 import tempfile
-from functools import cache
 from pathlib import Path
 
 TOOLS = Path(__file__).resolve().parent
@@ -43,14 +42,13 @@ ARGUMENTS = [
 ]
 
 
-@cache
-def _empty_folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="moelaws-kernel-")
+# Made once, before threads start kernels: what a second one makes is removed as soon as nobody holds it.
+_EMPTY = tempfile.TemporaryDirectory(prefix="moelaws-kernel-")
 
 
 def environment() -> dict[str, str]:
     """Return the environment of a kernel; ``MOELAWS_THREADS`` is its number of threads, one if it is not set."""
-    empty = Path(_empty_folder().name)
+    empty = Path(_EMPTY.name)
     (empty / "matplotlibrc").touch()
     # Sums taken by several threads differ in their last digits.
     threads = os.environ.get("MOELAWS_THREADS", "1")
