@@ -1,17 +1,14 @@
 """Explorers: their laws are the package's, and a reader can use them with a keyboard, on a phone, in the dark."""
 
-import functools
-import http.server
 import json
 import shutil
 import sys
-import threading
 
 import numpy as np
 import pandas as pd
 import pytest
 from built_site import ROOT
-from test_site import AXE, PHONE, RUN_AXE, WIDE, QuietHandler, Visit, browser, listen  # noqa: F401
+from test_site import AXE, PHONE, RUN_AXE, WIDE, Visit, browser, listen, served  # noqa: F401
 
 from moelaws import data, ledger
 from moelaws.fitting.estimation import LOG_SQUARES, fit, huber
@@ -58,11 +55,8 @@ def address(tmp_path_factory):
     for key in KEYS:
         (folder / "explorers" / f"{key}-data.js").write_text(explorers.constants(key), encoding="utf-8")
         (folder / f"{key}.html").write_text(PAGE.format(key=key), encoding="utf-8")
-    handler = functools.partial(QuietHandler, directory=folder)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
+    with served(folder) as found:
+        yield found
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """What a reader's browser finds: first in the files, then in Chromium where there is one."""
 
+import contextlib
 import functools
 import http.server
 import json
@@ -152,14 +153,21 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.fixture(scope="module")
-def address(pages):
-    """Serve the site on this machine and return its address."""
-    handler = functools.partial(QuietHandler, directory=ROOT / SITE)
+@contextlib.contextmanager
+def served(folder):
+    """Serve a folder on this machine, and give its address."""
+    handler = functools.partial(QuietHandler, directory=folder)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def address(pages):
+    """Serve the site and return its address."""
+    with served(ROOT / SITE) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

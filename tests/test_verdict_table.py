@@ -1,17 +1,14 @@
 """The page of all verdicts: rows that filter, count, export and lead to their evidence; plain lists without scripts."""
 
 import csv
-import functools
-import http.server
 import json
 import sys
-import threading
 from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
 from built_site import ROOT
-from test_site import AXE, PHONE, RUN_AXE, WIDE, QuietHandler, Visit, browser, listen  # noqa: F401
+from test_site import AXE, PHONE, RUN_AXE, WIDE, Visit, browser, listen, served  # noqa: F401
 
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 import verdict_table
@@ -47,11 +44,8 @@ def address(tmp_path_factory):
     )
     for name in ("verdicts.js", "custom.css"):
         (folder / name).write_bytes((STATIC / name).read_bytes())
-    handler = functools.partial(QuietHandler, directory=folder)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/page.html"
-        server.shutdown()
+    with served(folder) as found:
+        yield f"{found}page.html"
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from moelaws import data
+from moelaws import data, ledger
 from moelaws.fitting.averaging import AVERAGES
 from moelaws.fitting.comparison import Comparison, compare
 from moelaws.laws import LAWS
@@ -33,7 +33,7 @@ def comparisons() -> Iterator[tuple[str, str, Comparison]]:
     rows = rows.assign(activation_ratio=rows.top_k / rows.n_routed)
     laws = [LAWS[name] for name in MARIN_LAWS]
     yield "marin", "largest flops", compare(laws, rows, (rows.flops < 2e20).to_numpy(), "flops")
-    rows, laws = small_runs(), [LAWS[name] for name in SMALL_LAWS]
+    rows, laws = ledger.module("small_moe_runs").fitted(), [LAWS[name] for name in SMALL_LAWS]
     for column, train in (
         ("flops", rows.flops <= rows.flops.quantile(0.75)),
         ("n_routed", rows.n_routed < rows.n_routed.max()),
@@ -44,14 +44,6 @@ def comparisons() -> Iterator[tuple[str, str, Comparison]]:
             f"largest {column}",
             compare(laws, rows, train.to_numpy(), "flops", group="group"),
         )
-
-
-def small_runs() -> pd.DataFrame:
-    """Return the runs that chapter 05 fits, with its columns."""
-    table = data.load("small_moe_runs/runs").query("top_k <= 2 and n_tokens >= 2**20")
-    expansion = table.n_routed // table.top_k  # what the laws mean by experts
-    routers = table.n_routed.where(table.n_routed > 1, 0) * table.n_layers * table.d_model
-    return table.assign(n_routed=expansion, n_dense=table.n_active - routers, activation_ratio=1 / expansion)
 
 
 def scored(compared: Comparison) -> Iterator[dict[str, float | str]]:

@@ -204,7 +204,8 @@ def _fit(
     tied = dict(name_and_text(asked.tie, "--tie"))
     chosen, objections = (None, []) if holdout is None else _held_out(rows, holdout)
     train, held = (rows, None) if chosen is None else (rows[~chosen], rows[chosen])
-    fitted = fit(law, train, loss, _held(law, asked.hold), tied)
+    held_values = _held(law, asked.hold)
+    fitted = fit(law, train, loss, held_values, tied)
     objections += fitted.warnings
     sample, ends = None, {}
     if draws is not None:
@@ -233,11 +234,7 @@ def _fit(
             "groups": sample.groups if sample else None,
         },
         "units": {key: QUANTITIES[key].unit for key in (*law.columns, law.response) if key in QUANTITIES},
-        "held": [
-            parameter.name
-            for parameter in law.parameters
-            if parameter.name in dict(name_and_text(asked.hold, "--hold"))
-        ],
+        "held": [parameter.name for parameter in law.parameters if parameter.name in held_values],
         "tied": tied,
         "objective": fitted.objective,
         "status": fitted.status,
