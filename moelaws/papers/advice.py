@@ -21,7 +21,7 @@ Of the laws: :mod:`moelaws.laws`, :mod:`moelaws.papers`. J. Kaplan et al., arXiv
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from typing import Any
 
@@ -61,6 +61,9 @@ KRAJEWSKI_DENSE = {"E": 0.47, "A": 16.3, "B": 26.7, "alpha": 0.126, "beta": 0.12
 
 ROUTING, MATRIX = 14.0, 6.0
 """Training FLOP of a token that Krajewski et al. (2024) count for a weight of a router, and for any other."""
+
+TIAN_RUNS, CLARK_TOKENS = (3e17, 3e20), 130e9
+"""Budgets of the allocation of Tian et al. (2025), and the tokens of all runs of Clark et al. (2022)."""
 
 YUN_EXPERTS = 8.0
 """Experts of which the law of Yun et al. (2024) is asked; the paper's recommendations lie on both sides."""
@@ -108,6 +111,8 @@ class Adviser:
         What it is a law of.
     best : callable
         Budget in FLOP → active parameters; None for a law that tells no size.
+    far : callable
+        Budget and active parameters → powers of ten by which both lie outside of its runs.
     rest : callable
         Budget and active parameters → what else it says, by the names of :class:`Advice`.
     counts, compute, silent : str
@@ -120,6 +125,7 @@ class Adviser:
 
     kind: str
     best: Callable[[float], float] | None
+    far: Callable[[float, float], float]
     rest: Callable[[float, float], dict[str, Any]]
     counts: str
     compute: str
@@ -144,9 +150,9 @@ def advise(law: str, flops: float) -> Advice:
     within(ANSWERED, flops=flops)
     one = ADVISERS[law]
     if one.best is None:
-        return Advice(**one.rest(flops, np.nan))
+        return Advice(**one.rest(flops, np.nan), decades=one.far(flops, np.nan))
     n = one.best(flops)
-    return Advice(n_active=n, n_tokens=flops / 6 / n, **one.rest(flops, n))
+    return Advice(n_active=n, n_tokens=flops / 6 / n, **one.rest(flops, n), decades=one.far(flops, n))
 
 
 def within(ends: tuple[float, float], **parameter: float) -> None:
@@ -155,8 +161,8 @@ def within(ends: tuple[float, float], **parameter: float) -> None:
     low, high = ends
     if not low <= value <= high:
         raise InputError(
-            f"Parameter {name} has the value {value:g}; a number from {low:g} to {high:g} is expected, as nothing can be "
-            "said farther from the runs."
+            f"Parameter {name} has the value {value:g}; a number from {low:g} to {high:g} is expected, as nothing is "
+            "known farther from the runs."
         )
 
 
@@ -257,19 +263,21 @@ def by_loss(
 
     def rest(flops: float, n: float) -> dict[str, Any]:
         design = judge.design(flops)
-        columns = judge.read(np.array([n]), np.array([flops / 6 / n]), design)
         return {
             "experts": None if kind == "dense" else design.experts,
             "most": len(judge.experts) > 1 and design.experts == max(judge.experts),
             "n_total": total(n, design.experts),
             "granularity": design.granularity / 2 if judge.granularity else None,
-            "decades": outside(runs, {"budget": flops} | {name: float(value[0]) for name, value in columns.items()}),
         }
+
+    def far(flops: float, n: float) -> float:
+        columns = judge.read(np.array([n]), np.array([flops / 6 / n]), judge.design(flops))
+        return outside(runs, {"budget": flops} | {name: float(value[0]) for name, value in columns.items()})
 
     def best(flops: float) -> float:
         return judge.best(flops, judge.design(flops))[0]
 
-    return Adviser(kind, best, rest, *said, judge=judge)
+    return Adviser(kind, best, far, rest, *said, judge)
 
 
 def own_budget(flops: float, work: PowerLaw, density: Trend) -> float:
@@ -284,10 +292,26 @@ def own_budget(flops: float, work: PowerLaw, density: Trend) -> float:
     return float(np.exp(optimize.brentq(over, np.log(flops), np.log(100 * flops), xtol=1e-12)))
 
 
-def by_work(flops: float, work: PowerLaw, density: Callable[[], Trend]) -> float:
-    """Return the active parameters of a law of the work of a token, M for M D."""
-    own = work(own_budget(flops, work, density()))
-    return float(own / density()(own))
+def by_work(
+    kind: str,
+    work: PowerLaw,
+    density: Callable[[], Trend],
+    runs: tuple[float, float],
+    rest: Callable[[float, float], dict[str, Any]],
+    silent: str,
+    source: str,
+) -> Adviser:
+    """Return a law of the work of a token, M for M D, as an adviser; `runs` has the ends of M D."""
+
+    def best(flops: float) -> float:
+        own = work(own_budget(flops, work, density()))
+        return float(own / density()(own))
+
+    def far(flops: float, n: float) -> float:
+        return outside({"own": runs}, {"own": own_budget(flops, work, density())})
+
+    counts, compute = "work of a token", "work with attention scores, times tokens"
+    return Adviser(kind, best, far, rest, counts, compute, silent, source)
 
 
 @cache
@@ -305,15 +329,16 @@ def wan_density() -> Trend:
     return Trend(wan.scales().M, wan.scales().compute_density, floor=MATRIX)
 
 
-def of_tian(kind: str, flops: float, n: float) -> dict[str, Any]:
-    """Return how far outside the runs of its Table 1 a budget is, and the best design by Eq. 13 and the text."""
-    own = own_budget(flops, tian.FLOPS_PER_TOKEN[kind], tian_density())
-    far = {"decades": outside({"flops": (3e17, 3e20)}, {"flops": own})}
-    if kind == "dense":
-        return far | {"n_total": n}
+def of_tian(flops: float, n: float) -> dict[str, Any]:
+    """Return the best design of Tian et al. (2025): by Eq. 13, and one shared expert by the text."""
     best = tian2025.optimal_granularity(tian2025.PUBLISHED["gamma"], tian2025.PUBLISHED["beta"])
     design = {"experts": 128.0, "most": True, "granularity": float(best), "n_shared": 1}
-    return far | design | {"n_total": total(n, 128.0)}
+    return design | {"n_total": total(n, 128.0)}
+
+
+def only(flops: float, n: float) -> dict[str, Any]:
+    """Return what a law of dense models says besides the size: that all parameters are active."""
+    return {"n_total": n}
 
 
 def of_wan(flops: float, n: float) -> dict[str, Any]:
@@ -328,7 +353,6 @@ def of_wan(flops: float, n: float) -> dict[str, Any]:
         "experts": shape["n_routed"] / shape["top_k"],
         "n_total": n * plan.step("expansion").value,
         "granularity": float(ratios.granularity(shape["d_model"], shape["d_expert"])),
-        "decades": plan.decades,
     }
 
 
@@ -353,14 +377,13 @@ def yun_columns(n_active: Floats, n_tokens: Floats, design: Design) -> dict[str,
 
 
 def of_yun(flops: float, n: float) -> dict[str, Any]:
-    """Return the sizes between which all admissible sets lie; two experts are active, and runs end at 1.09e20 FLOP."""
+    """Return the sizes between which all admissible sets lie; two experts are active."""
     sizes = yun_sizes(yun_sets(), flops)
     return {
         "low": float(sizes.min()),
         "high": float(sizes.max()),
         "experts": YUN_EXPERTS / 2,
         "n_total": n * float(ratios.total_ratio(YUN_EXPERTS) / ratios.active_ratio(YUN_EXPERTS)),
-        "decades": outside({"flops": (0, 1.09e20)}, {"flops": flops}),
     }
 
 
@@ -370,10 +393,10 @@ def yun2024() -> Adviser:
     values = {parameter.name: float(value) for parameter, value in zip(YUN2024.parameters, middle, strict=True)}
     judge = Judge("yun2024", values, yun_columns, (YUN_EXPERTS,))
 
-    def best(flops: float) -> float:
-        return judge.best(flops, judge.design(flops))[0]
-
-    return Adviser("moe", best, of_yun, "dense model inside", f"{_ND}, active", _DESIGN, "admissible", judge)
+    of_loss = by_loss(
+        "moe", judge, {"budget": (0, 1.09e20)}, ("dense model inside", f"{_ND}, active", _DESIGN, "admissible")
+    )
+    return replace(of_loss, rest=of_yun)
 
 
 def routed(flops: float) -> tuple[float, float]:
@@ -397,28 +420,25 @@ def routed(flops: float) -> tuple[float, float]:
     return float(np.exp(found.x)), float(found.fun)
 
 
-@cache
 def granularity(flops: float) -> float:
-    """Return the best granularity of :func:`routed`."""
-    return routed(flops)[0]
+    """Return the best granularity of :func:`routed`, for a budget of six digits."""
+    return _routed(float(f"{flops:.6g}"))[0]
 
 
-def of_kaplan(flops: float, n: float) -> dict[str, Any]:
-    """Return how far outside the runs of Kaplan et al. (2020) a size is: up to 1.5e9 parameters and 2.2e10 tokens."""
-    return {"n_total": n, "decades": outside({"n": (768, 1.5e9), "d": (1, 2.2e10)}, {"n": n, "d": flops / 6 / n})}
+_routed = cache(routed)
 
 
 def of_clark(flops: float, n: float) -> dict[str, Any]:
     """Return the best experts by Clark et al. (2022) at the 130e9 tokens of all their runs, which fix the size."""
-    counts, n = 2.0 ** np.arange(10), flops / 6 / 130e9
+    counts = 2.0 ** np.arange(10)
     theta = clark2022.CLARK2022.theta(clark2022.PUBLISHED["S-Base"])
-    losses = clark2022.CLARK2022.predict(theta, {"n_active": np.full(10, n), "n_routed": counts})
+    sizes = np.full(10, flops / 6 / CLARK_TOKENS)
+    losses = clark2022.CLARK2022.predict(theta, {"n_active": sizes, "n_routed": counts})
     best = float(counts[losses.argmin()])
-    return {"experts": best, "most": bool(best == counts.max()), "decades": outside({"n": (15e6, 1.3e9)}, {"n": n})}
+    return {"experts": best, "most": best == 512}
 
 
 _ND = "6 N D"
-_WORK = "work of a token with attention scores, times tokens"
 _DESIGN = "granularity, shared experts, shape"
 _OF_CHINCHILLA = {"budget": (6e18, 3e21), "n_active": (7e7, 1.6e10), "n_tokens": (5e9, 5e11)}
 
@@ -437,22 +457,13 @@ def _chinchilla(values: Mapping[str, float]) -> Adviser:
     return by_loss("dense", judge, _OF_CHINCHILLA, ("all, with embedding", _ND, "experts", "secondary"))
 
 
-def _work(kind: str, silent: str) -> Adviser:
-    best = partial(by_work, work=tian.FLOPS_PER_TOKEN[kind], density=tian_density)
-    return Adviser(kind, best, partial(of_tian, kind), "work of a token", _WORK, silent, "printed")
-
-
 ADVISERS: dict[str, Adviser] = {
-    "wan2026": Adviser(
-        "moe",
-        partial(by_work, work=wan_law.FLOPS_PER_TOKEN, density=wan_density),
-        of_wan,
-        "active, no embeddings",
-        _WORK,
-        "number of experts (8 of 288)",
-        "printed",
+    "wan2026": by_work(
+        "moe", wan_law.FLOPS_PER_TOKEN, wan_density, wan.RANGE, of_wan, "number of experts (8 of 288)", "printed"
     ),
-    "tian2025": _work("moe", "fewest active experts, shape"),
+    "tian2025": by_work(
+        "moe", tian.FLOPS_PER_TOKEN["moe"], tian_density, TIAN_RUNS, of_tian, "fewest active experts, shape", "printed"
+    ),
     "yun2024": yun2024(),
     "krajewski2024": by_loss(
         "moe",
@@ -468,13 +479,29 @@ ADVISERS: dict[str, Adviser] = {
     ),
     "abnar2025": by_loss("moe", ABNAR, {"budget": (3e19, 1e21)}, ("all", f"{_ND}, active", _DESIGN, "secondary")),
     "clark2022": Adviser(
-        "moe", None, of_clark, "active", "the same tokens in all runs", "size, tokens, design", "secondary"
+        "moe",
+        None,
+        lambda flops, n: outside({"n": (15e6, 1.3e9)}, {"n": flops / 6 / CLARK_TOKENS}),
+        of_clark,
+        "active",
+        "same tokens in all runs",
+        "size, tokens, design",
+        "secondary",
     ),
     "hoffmann2022": _chinchilla(dense.HOFFMANN_PRECISE),
     "besiroglu2024": _chinchilla(dense.BESIROGLU),
     "kaplan2020": Adviser(
-        "dense", lambda flops: float(KAPLAN(flops)), of_kaplan, "all, no embedding", _ND, "experts", "secondary"
+        "dense",
+        lambda flops: float(KAPLAN(flops)),
+        lambda flops, n: outside({"n": (768, 1.5e9), "d": (1, 2.2e10)}, {"n": n, "d": flops / 6 / n}),
+        only,
+        "all, no embedding",
+        _ND,
+        "experts",
+        "secondary",
     ),
-    "tian2025_dense": _work("dense", "experts"),
+    "tian2025_dense": by_work(
+        "dense", tian.FLOPS_PER_TOKEN["dense"], tian_density, TIAN_RUNS, only, "experts", "printed"
+    ),
 }
 """Laws that can be asked, mixtures of experts first."""
