@@ -1,4 +1,4 @@
-"""Number chapters as their files: the sections and figures of ``03-yang2025`` are 3.1, 3.2, ...; Sphinx counts from one."""
+"""Number chapters as their files: sections of ``03-yang2025`` are 3.1, 3.2, ...; Sphinx counts from one."""
 
 import re
 
