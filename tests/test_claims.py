@@ -173,7 +173,7 @@ def test_misuse_is_refused_in_one_sentence(call, sentence):
 
 
 def test_unknown_paper():
-    known = "the papers are fitting, public_leverage, small_moe_runs, tian2025, wan2026, yang2025, yun2024"
+    known = "the papers are budget, fitting, public_leverage, small_moe_runs, tian2025, wan2026, yang2025, yun2024"
     with pytest.raises(InputError, match=f"There are no claims of a paper 'nobody2020'; {known}"):
         Ledger("nobody2020")
     with pytest.raises(InputError, match="nobody2020"):

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import optimize
 
 from moelaws.checks import Floats, positive
@@ -157,16 +158,17 @@ class Judge:
         design = self.design(flops)
         most, loss = self.best(flops, design)
 
-        def trained(n: Floats) -> Floats:
-            return crossing(lambda d: loss - self.loss(n, d, design), flops / 6 / n * (1 - 1e-9), 1e60)
-
         def cost(log_n: Floats) -> Floats:
             n = np.exp(log_n)
-            return np.nan_to_num(np.log(6 * n * trained(n) + 2 * n * tokens), nan=np.inf)
+            return np.nan_to_num(np.log(6 * n * self.tokens(n, loss, design) + 2 * n * tokens), nan=np.inf)
 
         n = np.exp(lowest(cost, np.log(most / 1e4), np.log(most))[0])
-        d = float(trained(np.array([n]))[0])
-        return Served(float(n), d, 6 * float(n) * d, 2 * float(n) * tokens)
+        d = self.tokens(np.array([n]), loss, design)[0]
+        return Served(float(n), float(d), float(6 * n * d), float(2 * n * tokens))
+
+    def tokens(self, n_active: Floats, loss: float, design: Design) -> Floats:
+        """Return the training tokens with which sizes reach a loss; nan for sizes that never do."""
+        return crossing(lambda d: loss - self.loss(n_active, d, design), np.ones_like(n_active), 1e60)
 
     def serves(self, n_active: float, n_tokens: float) -> float:
         """Return the tokens to be served for which a model is the cheapest of its loss; negative above the best size.
@@ -182,9 +184,16 @@ class Judge:
         >>> f"{judge.serves(answer.n_active, answer.n_tokens):.3g}"
         '1e+13'
         """
-        design, step = self.design(6 * n_active * n_tokens), np.exp([_STEP, -_STEP])
-        by_size, by_tokens = self.loss(n_active * step, n_tokens, design), self.loss(n_active, n_tokens * step, design)
-        return float(3 * n_tokens * (np.ptp(by_size) / np.ptp(by_tokens) - 1))
+        return float(self.worth(n_active, n_tokens, self.design(6 * n_active * n_tokens))[0])
+
+    def worth(self, n_active: ArrayLike, n_tokens: ArrayLike, design: Design) -> Floats:
+        """Return the same of models of one design."""
+        n, d = (np.atleast_1d(np.asarray(value, dtype=float)) for value in (n_active, n_tokens))
+        (more, fewer), (longer, shorter) = (
+            (self.loss(n * up, d * on, design) for up, on in ends)
+            for ends in (((1 + _STEP, 1), (1 - _STEP, 1)), ((1, 1 + _STEP), (1, 1 - _STEP)))
+        )
+        return 3 * d * ((more - fewer) / (longer - shorter) - 1)
 
 
 _STEP = 1e-4
