@@ -1,9 +1,12 @@
 """What laws advise for a budget: translated right, judged as brute force judges, and the same on the command line."""
 
+import ast
 import json
 
+import nbformat
 import numpy as np
 import pytest
+from bs4 import BeautifulSoup
 from click.testing import CliRunner
 
 from moelaws import data, ledger
@@ -17,6 +20,7 @@ from moelaws.papers.judge import Design, Judge, lowest
 from moelaws.papers.tian2025 import settings as tian
 from moelaws.papers.wan2026 import allocation as wan
 from moelaws.papers.wan2026 import law as wan_law
+from moelaws.paths import ROOT
 
 SIZED = [name for name, one in ADVISERS.items() if one.best]
 JUDGES = [name for name, one in ADVISERS.items() if one.judge]
@@ -203,6 +207,36 @@ def test_the_command_prints_the_answers(served):
     assert f"{advise('tian2025', 1e22).n_active:.3g}" in shown
     assert "128+" in shown
     assert ("N served" in shown) == (served is not None)
+
+
+def test_the_page_shows_what_the_command_prints():
+    """The table of the chapter, and the sizes of its first screen."""
+    page = nbformat.read(ROOT / "chapters" / "07-budget.ipynb", as_version=4)
+    shown, glued = {}, {}
+    for cell in page.cells:
+        for output in cell.get("outputs", []):
+            bundle = output.get("data", {})
+            if "advice.answers(" in cell.source and "text/html" in bundle:
+                rows = [
+                    [cell.text for cell in row.select("th, td")]
+                    for row in BeautifulSoup(bundle["text/html"], "html.parser").select("tr")
+                ]
+                shown = {row[0]: dict(zip(rows[0][1:], row[1:], strict=True)) for row in rows[2:]}
+            name = output.get("metadata", {}).get("scrapbook", {}).get("name")
+            glued |= (
+                {name.split("/")[-1]: ast.literal_eval(bundle["text/plain"])} if name and "text/plain" in bundle else {}
+            )
+    found = json.loads(run("--all", "--flops", 1e22, "--tokens-served", 1e13, "--json").stdout)
+    printed = {row["law"]: row for row in found["laws"]}
+    assert list(shown) == [name for name in SIZED if ADVISERS[name].kind == "moe"]
+    for law, row in shown.items():
+        for name, text in row.items():
+            value = printed[law].get(name)
+            assert text == ("nan" if value is None else f"{value:.2g}"), (law, name)
+    middle = found["compromise"]
+    assert glued["c_n"].startswith(f"{middle['n_active'] / 1e9:.2g}")
+    assert glued["c_d"].startswith(f"{float(format(middle['n_tokens'] / 1e9, '.2g')):g}")
+    assert glued["c_regret"].startswith(f"{100 * middle['regret']:.1f}")
 
 
 @pytest.mark.parametrize(
