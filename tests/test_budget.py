@@ -222,10 +222,9 @@ def test_the_page_shows_what_the_command_prints():
                     for row in BeautifulSoup(bundle["text/html"], "html.parser").select("tr")
                 ]
                 shown = {row[0]: dict(zip(rows[0][1:], row[1:], strict=True)) for row in rows[2:]}
-            name = output.get("metadata", {}).get("scrapbook", {}).get("name")
-            glued |= (
-                {name.split("/")[-1]: ast.literal_eval(bundle["text/plain"])} if name and "text/plain" in bundle else {}
-            )
+            text = bundle.get("application/papermill.record/text/plain")
+            if text is not None:
+                glued[output.metadata.scrapbook.name] = ast.literal_eval(text)
     found = json.loads(run("--all", "--flops", 1e22, "--tokens-served", 1e13, "--json").stdout)
     printed = {row["law"]: row for row in found["laws"]}
     assert list(shown) == [name for name in SIZED if ADVISERS[name].kind == "moe"]
