@@ -33,8 +33,8 @@
       const near = [...data.models].sort((a, b) => far(a) - far(b)).slice(0, 3);
       const sentence = `Mixtures of experts: ${two(Math.min(...sizes))} to ${two(Math.max(...sizes))} active parameters. Nearest: ${near.map(([n, d, name]) => `${name} (${two(n)} on ${two(d)})`).join(", ")}.`;
       return [sentence,
-        chart({ width, label: sentence, x: logAxis("active parameters", 1e6, 1e13), y: logAxis("tokens", 1e9, 1e17),
-          items: [{ line: [[1e6, flops / 6e6], [1e13, flops / 6e13]], class: "ink", label: "budget" },
+        chart({ width, label: sentence, x: logAxis("active parameters", 1e7, 1e13), y: logAxis("tokens", 1e9, 1e15),
+          items: [{ line: [[1e7, flops / 6e7], [1e13, flops / 6e13]], class: "ink", label: "budget" },
             { dots: data.models, class: "ink", label: "models" },
             ...Object.keys(dots).map((kind) => ({ dots: dots[kind], class: kind, label: `laws, ${kind}` }))] }),
         table("By law", ["law", "active", "tokens", "FLOP", "hours"], rows)];
