@@ -1,10 +1,12 @@
 """Make the built site light: drop what no page uses of the theme's styles and icons, and digits that no eye sees."""
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import tinycss2
 from fontTools import subset
+from fontTools.ttLib import TTFont
 
 WORD = re.compile(r"[\w-]+")
 ICONS = "_static/vendor/fontawesome"
@@ -15,7 +17,7 @@ TWICE = re.compile(r'<script src="[^"]*/fontawesome/[^"]*"></script>|<link as="f
 
 
 def words(site):
-    """Return all words of pages and scripts, which every class in use is among, and beginnings that scripts complete."""
+    """Return all words of pages and scripts, with every class in use among them, and beginnings of words."""
     found = set()
     for path in [*site.rglob("*.html"), *site.rglob("*.js")]:
         if ICONS not in path.as_posix() and OWN_CLASSES not in path.parts:
@@ -53,13 +55,13 @@ def light_rule(rule, used, begun):
     if rule.type != "qualified-rule":
         return rule.serialize()
     kept = [
-        part
+        tinycss2.serialize(part).strip()
         for part in selectors(rule.prelude)
         if all(name in used or name.startswith(begun) for name in classes(part))
     ]
     body = re.sub(r"/\*(?!!).*?\*/", "", tinycss2.serialize(rule.content), flags=re.S)
     body = re.sub(r"\s*\n\s*", "", body)
-    return f"{','.join(tinycss2.serialize(part).strip() for part in kept)}{{{body}}}" if kept else ""
+    return f"{','.join(kept)}{{{body}}}" if kept else ""
 
 
 def selectors(prelude):
@@ -75,33 +77,31 @@ def selectors(prelude):
 
 def classes(selector):
     """Return the classes that an element needs; those in brackets, as of ``:not()``, may be missing."""
-    return [
-        after.value for dot, after in zip(selector, selector[1:], strict=False) if dot == "." and after.type == "ident"
-    ]
+    return [after.value for dot, after in pairwise(selector) if dot == "." and after.type == "ident"]
 
 
 def light_icons(site):
     """Keep the icons in use in the fonts of icons, and the fonts in one format."""
     styles = "".join(path.read_text(encoding="utf-8") for path in site.rglob("*.css"))
     points = {ord(letter) for letter in styles if not letter.isascii()}
+    options = subset.Options(notdef_outline=True, glyph_names=False, ignore_missing_unicodes=True)
     for path in (site / ICONS).rglob("*.ttf"):
-        options = subset.Options(notdef_outline=True, glyph_names=False, ignore_missing_unicodes=True)
-        font = subset.load_font(path, options)
         maker = subset.Subsetter(options)
         maker.populate(unicodes=points)
-        maker.subset(font)
-        subset.save_font(font, path, options)
+        with TTFont(path) as font:
+            maker.subset(font)
+            font.save(path)
     for path in (site / ICONS).rglob("*.css"):
         text = path.read_text(encoding="utf-8")
         path.write_text(re.sub(r'url\([^)]*\.woff2\) format\("woff2"\),', "", text), encoding="utf-8")
 
 
 def light_picture(text):
-    """Return an SVG of Matplotlib's with hundredths of a point.
+    r"""Return an SVG of Matplotlib's with hundredths of a point.
 
     Examples
     --------
-    >>> light_picture('<path d="M 1.234567 2 \\nL 3.5 4.999999 \\n" transform="scale(0.015625)"/>')
+    >>> light_picture('<path d="M 1.234567 2 \nL 3.5 4.999999 \n" transform="scale(0.015625)"/>')
     '<path d="M1.23 2L3.5 5" transform="scale(0.015625)"/>'
     """
     text = re.sub(r' d="([^"]*)"', lambda found: f' d="{rounded(tight(found[1]))}"', text)
@@ -112,7 +112,7 @@ def light_picture(text):
 
 def tight(path):
     """Return the data of a path without the space around its commands."""
-    return re.sub(r"\s*([A-Za-z])\s*", r"\1", path)
+    return re.sub(r"\s*([A-Za-z])\s*", r"\1", path).strip()
 
 
 def rounded(text):
