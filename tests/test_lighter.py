@@ -26,7 +26,7 @@ import lighter
         ("@font-face { src: url(a.ttf) } @keyframes gone { from { top: 0 } }",
          "@font-face { src: url(a.ttf) }@keyframes gone { from { top: 0 } }"),
         (".made-of-parts { margin: 0 }", ".made-of-parts{ margin: 0 }"),
-        (".used { /* why */ top: 0;\n  left: 0 } /* why */ /*! a licence */", ".used{  top: 0;left: 0 }/*! a licence */"),
+        (".used { /* why */ top: 0;\n left: 0 } /* */ /*! a licence */", ".used{  top: 0;left: 0 }/*! a licence */"),
         (".used { content: \"}\" }", ".used{ content: \"}\" }"),
     ],
 )  # fmt: skip

@@ -145,7 +145,7 @@ class Visit:
     formulas: int = 0
     beginning: dict[str, float] = field(default_factory=dict)
     too_wide: int = 0
-    cut_figures: list[str] = field(default_factory=list)
+    cut: list[str] = field(default_factory=list)
     silent_frames: list[str] = field(default_factory=list)
     dark_plates: list[str] = field(default_factory=list)
     axe: list[str] = field(default_factory=list)
@@ -226,7 +226,7 @@ def visit(page, address, name, where):
         seen.formulas = page.locator(".katex").count()
         seen.beginning = page.evaluate(BEGINNING)
         page.set_viewport_size(PHONE)
-        seen.cut_figures = page.evaluate(CUT_FIGURES)
+        seen.cut = page.evaluate(CUT) + page.evaluate(LOST)
         page.evaluate(OPEN_ALL)
         page.wait_for_timeout(THEME_MEASURES)
         seen.too_wide = page.evaluate("document.documentElement.scrollWidth") - PHONE["width"]
@@ -279,17 +279,22 @@ BEGINNING = """() => {
     const end = name => document.querySelector(`article ${name}`)?.getBoundingClientRect().bottom ?? Infinity;
     return {answer: end('.answer'), bar: end('.verdicts'),
             figure: document.querySelector('article .cell_output img')?.getBoundingClientRect().top ?? Infinity,
-            height: document.querySelector('article, main').getBoundingClientRect().height};
+            height: document.querySelector('article')?.getBoundingClientRect().height ?? 0};
 }"""
 
 # A figure that is seen is seen whole, and what opens it at full size can be pressed below it.
-CUT_FIGURES = """() => [...document.querySelectorAll('article .cell_output img')]
+CUT = """() => [...document.querySelectorAll('article .cell_output img')]
     .filter(image => image.checkVisibility() && !image.closest('.lead-figure'))
     .filter(image => {
         const {left, right, bottom} = image.getBoundingClientRect();
         const opener = image.closest('.picture')?.querySelector('.full-size > summary');
         return left < 0 || right > innerWidth || !(opener?.getBoundingClientRect().top >= bottom);
     }).map(image => image.src)"""
+
+# A formula that is wider than its frame begins in it, as no scrolling reaches what is left of it.
+LOST = """() => [...document.querySelectorAll('article div.math .base')]
+    .filter(part => part.getBoundingClientRect().left < part.closest('div.math').getBoundingClientRect().left - 1)
+    .map(part => part.closest('div.math').id)"""
 
 # Closed solutions, code and figures at full size are read, too.
 OPEN_ALL = """() => document.querySelectorAll(
@@ -348,9 +353,9 @@ def test_axe_finds_nothing(visits):
     assert not findings, by_rule
 
 
-def test_a_phone_shows_figures_whole_and_offers_them_at_full_size(visits, pages):
+def test_a_phone_shows_formulas_from_their_beginning_and_figures_whole_to_open_at_full_size(visits, pages):
     assert any(soup.select("article .cell_output img") for soup in pages.values())
-    assert not collect(visits, "cut_figures")
+    assert not collect(visits, "cut")
 
 
 def test_what_scrolls_sideways_says_so_and_is_reached_by_keyboard(visits):

@@ -14,6 +14,10 @@ OWN_CLASSES = "katex"  # whose script makes names of classes while it runs
 BLOCK = {"media", "supports"}  # at-rules that hold rules of the same kind
 TWICE = re.compile(r'<script src="[^"]*/fontawesome/[^"]*"></script>|<link as="font"[^>]*/>')
 """The icons a second time, as pictures in a script, and fonts before a page needs them."""
+STYLED_ALIKE = re.compile(
+    r'<g((?: clip-path="[^"]*")?)>\n((?:<use [^>]* style="([^"]*)"/>\n)(?:<use [^>]* style="\3"/>\n)+)</g>'
+)
+"""A group of an SVG that holds marks of one style, and nothing else."""
 
 
 def words(site):
@@ -107,7 +111,13 @@ def light_picture(text):
     text = re.sub(r' d="([^"]*)"', lambda found: f' d="{rounded(tight(found[1]))}"', text)
     text = re.sub(r' (x|y)="([^"]*)"', lambda found: f' {found[1]}="{rounded(found[2])}"', text)
     text = re.sub(r"translate\(([^)]*)\)", lambda found: f"translate({rounded(found[1])})", text)
-    return re.sub(r"\n\s*", "\n", text)
+    return STYLED_ALIKE.sub(share_style, re.sub(r"<!--.*?-->|(?<=\n)\s+", "", text, flags=re.S))
+
+
+def share_style(group):
+    """Return a group of marks that look alike with their style written once."""
+    marks, style = group[2], group[3]
+    return f'<g{group[1]} style="{style}">\n{marks.replace(f' style="{style}"', "")}</g>'
 
 
 def tight(path):
