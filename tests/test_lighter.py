@@ -54,6 +54,14 @@ def test_a_picture_keeps_its_drawing_to_a_hundredth_of_a_point():
     )
 
 
+def test_marks_of_one_style_say_it_once():
+    alike = '<g clip-path="url(#p)">\n  <use x="1" style="fill: red"/>\n  <use x="2" style="fill: red"/>\n</g>'
+    once = '<g clip-path="url(#p)" style="fill: red">\n<use x="1"/>\n<use x="2"/>\n</g>'
+    assert lighter.light_picture(alike) == once
+    other = alike.replace("red", "blue", 1)
+    assert lighter.light_picture(other) == other.replace("\n  ", "\n")
+
+
 def test_icons_in_use_stay_in_their_font(tmp_path):
     own = tmp_path / lighter.ICONS
     shutil.copytree(

@@ -116,8 +116,8 @@ def light_picture(text):
 
 def share_style(group):
     """Return a group of marks that look alike with their style written once."""
-    marks, style = group[2], group[3]
-    return f'<g{group[1]} style="{style}">\n{marks.replace(f' style="{style}"', "")}</g>'
+    style = f' style="{group[3]}"'
+    return f"<g{group[1]}{style}>\n{group[2].replace(style, '')}</g>"
 
 
 def tight(path):
