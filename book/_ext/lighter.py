@@ -1,5 +1,6 @@
 """Make the built site light: drop what no page uses of the theme's styles and icons, and digits that no eye sees."""
 
+import logging
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -88,6 +89,7 @@ def light_icons(site):
     """Keep the icons in use in the fonts of icons, and the fonts in one format."""
     styles = "".join(path.read_text(encoding="utf-8") for path in site.rglob("*.css"))
     points = {ord(letter) for letter in styles if not letter.isascii()}
+    logging.getLogger("fontTools").setLevel(logging.WARNING)
     options = subset.Options(notdef_outline=True, glyph_names=False, ignore_missing_unicodes=True)
     for path in (site / ICONS).rglob("*.ttf"):
         maker = subset.Subsetter(options)
