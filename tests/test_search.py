@@ -8,7 +8,7 @@ import pytest
 from scipy import optimize
 
 from moelaws import data
-from moelaws.fitting import optimise
+from moelaws.fitting import batch, optimise
 from moelaws.fitting.estimation import LOG_SQUARES, RELATIVE_SQUARES, fit, huber, pose
 from moelaws.laws import LAWS
 from moelaws.laws.abnar2025 import PUBLISHED
@@ -150,15 +150,15 @@ def test_an_exhausted_search_says_so(monkeypatch):
 
 def test_the_kernel_says_where_it_gives_up_and_is_then_replaced(monkeypatch):
     problem = fit(Dense(), noisy(40, 1)).problem
-    start = Dense().theta({"E": 1.0, "A": 100.0, "B": 100.0, "alpha": 0.2, "beta": 0.2})
-    whole = optimise.levenberg_marquardt(problem, start, 1e-15)
-    monkeypatch.setattr(optimise, "STEPS", 2)
-    cut = optimise.levenberg_marquardt(problem, start, 1e-15)
-    assert whole.converged
-    assert not cut.converged
+    start, once = Dense().theta({"E": 1.0, "A": 100.0, "B": 100.0, "alpha": 0.2, "beta": 0.2}), np.ones((1, 40))
+    (whole,), (ended,) = batch.refine(problem, start, once)
+    monkeypatch.setattr(batch, "STEPS", 2)
+    _, (cut,) = batch.refine(problem, start, once)
+    assert ended
+    assert not cut
     found = optimise.minimise(problem, start)
     assert found.converged
-    assert problem.objective(found.free) == pytest.approx(problem.objective(whole.free), rel=1e-10)
+    assert problem.objective(found.free) == pytest.approx(problem.objective(whole), rel=1e-10)
 
 
 @pytest.mark.parametrize("name", ["dense", "clark2022", "floor_rational", "abnar2025", "yun2024", "ludziejewski2025"])

@@ -4,11 +4,11 @@
 beside itself; with names of designs, only their rows are computed again.
 """
 
-from argparse import ArgumentParser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from pathlib import Path
 
+import click
 import joblib
 import numpy as np
 import pandas as pd
@@ -204,19 +204,17 @@ def compared(name: str, design: str, starts: int = STARTS) -> dict[str, object]:
     }
 
 
-def cells(designs: list[str]) -> Iterator[dict[str, object]]:
+def cells(designs: Sequence[str]) -> Iterator[dict[str, object]]:
     """Yield one row after another."""
     tasks = (joblib.delayed(compared)(name, design) for design in designs for name in LAWS)
     yield from joblib.Parallel(n_jobs=-1, return_as="generator")(tasks)
 
 
-def main() -> None:
-    """Print the rows as they come, and write the table."""
-    parser = ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("design", nargs="*", default=list(DESIGNS), help=f"of {', '.join(DESIGNS)}; all by default")
-    asked = parser.parse_args().design
-    if unknown := set(asked) - set(DESIGNS):
-        parser.error(f"there is no design {', '.join(sorted(unknown))}; the designs are {', '.join(DESIGNS)}")
+@click.command()
+@click.argument("designs", nargs=-1, type=click.Choice(list(DESIGNS)))
+def main(designs: tuple[str, ...]) -> None:
+    """Print the rows of some designs, or of all, as they come, and write the table."""
+    asked = designs or tuple(DESIGNS)
     path = Path(__file__).with_name("torture.csv")
     found = pd.read_csv(path).query("design not in @asked").to_dict("records") if path.exists() else []
     for row in cells(asked):

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import click
 
+from moelaws.cli.output import json_option
 from moelaws.errors import InputError
 
 
@@ -14,7 +15,7 @@ from moelaws.errors import InputError
 @click.option("--paper", metavar="KEY", help="Only the claims of this paper.")
 @click.option("--compute", is_flag=True, help="Compute the claims now, instead of reading the stored notebooks.")
 @click.option("--source", is_flag=True, help="Print the functions that decide the claims.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list of objects.")
+@json_option
 def claims_command(ids: tuple[str, ...], paper: str | None, compute: bool, source: bool, as_json: bool) -> None:
     """Every printed number, what the book computes, and the verdict, from the stored notebooks.
 

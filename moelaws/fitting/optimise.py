@@ -26,9 +26,6 @@ EVALUATIONS = 500
 RUNS = 10
 """Runs, each from the end of the one before, after which a gain that goes on is called no convergence."""
 
-STEPS = 300
-"""Steps after which the fast kernel gives up."""
-
 LOOKS = 16
 """Random starts for each shape parameter beyond two, which the grid covers."""
 
@@ -251,85 +248,12 @@ def _linear(problem: Problem) -> Optimum:
 def minimise(problem: Problem, start: Floats, tolerance: float = 1e-15) -> Optimum:
     """Minimise from a start close to the optimum: by the fast kernel, or where it gives up by SciPy.
 
-    Parameters
-    ----------
-    problem : Problem
-        What is minimised.
-    start : numpy.ndarray
-        Free coefficients.
-    tolerance : float
-        What is still to be gained, relative to the objective, when the kernel stops.
+    `tolerance` is what is still to be gained, relative to the objective, when the kernel stops.
     """
-    found = levenberg_marquardt(problem, start, tolerance)
-    return found if found.converged else least_squares(problem, found.free)
-
-
-@np.errstate(over="ignore", invalid="ignore")  # a trial step may leave what a float holds, and is then refused
-def levenberg_marquardt(problem: Problem, start: Floats, tolerance: float) -> Optimum:
-    """Minimise from a start, fast; the result is never worse than the start.
-
-    Steps are those of Levenberg and Marquardt, with Nielsen's damping (Madsen et al.). Rows beyond the bend of
-    a Huber loss pull with constant force and add no curvature, which makes it Newton's method there.
-    A coefficient that is pushed against its bound stays on it. A positive linear one moves along its
-    logarithm, which straightens its trade-off with an exponent and halves the number of steps.
-
-    Parameters
-    ----------
-    problem : Problem
-        What is minimised.
-    start : numpy.ndarray
-        Free coefficients.
-    tolerance : float
-        What is still to be gained, relative to the objective, when it stops.
-
-    References
-    ----------
-    K. Madsen, H. B. Nielsen and O. Tingleff, Methods for Non-Linear Least Squares Problems,
-    2nd ed. (2004), Section 3.2.
-    """
-    if not problem.slots:
-        return Optimum(start, True)
-    if problem.is_linear:
-        return _linear(problem)
-    low, high = problem.bounds()
-    positive = (low == 0) & [places[0] < len(problem.law.linear) for places in problem.slots]
-    free = np.clip(start, low, high)
-    errors = problem.errors(free)
-    objective, damping, growth, moved = float(problem.loss.cost(errors).sum()), 1e-4, 2.0, True
-    for _ in range(STEPS):
-        if moved:
-            matrix = problem.jacobian(free)
-            slope = problem.loss.pull(errors) @ matrix
-            lengths = np.sqrt(np.einsum("rk,rk->k", matrix, matrix))
-            lengths[lengths == 0] = 1.0
-            scaled = matrix / lengths
-            curvature = (scaled * problem.loss.bend(errors)[:, None]).T @ scaled
-            loose = ~((free <= low) & (slope > 0) | (free >= high) & (slope < 0))
-            inside, down = curvature[np.ix_(loose, loose)], -(slope / lengths)[loose]
-        step = np.zeros_like(free)
-        step[loose] = np.linalg.solve(inside + damping * np.eye(len(down)), down)
-        trial = np.clip(_moved(free, step / lengths, positive), low, high)
-        done = down @ step[loose] <= tolerance * objective and damping < 1e-3
-        if done or np.all(trial == free) or damping > 1e16:  # steps so short change nothing but rounding
-            return Optimum(free, bool(done))
-        step = (trial - free) * lengths
-        gain = -(slope / lengths) @ step - step @ curvature @ step / 2
-        errors_there = problem.errors(trial)
-        objective_there = float(problem.loss.cost(errors_there).sum())
-        moved = objective_there < objective
-        if moved:
-            ratio = (objective - objective_there) / max(gain, 1e-300)
-            free, errors, objective = trial, errors_there, objective_there
-            damping, growth = max(damping * max(1 / 10, 1 - (2 * min(ratio, 2.0) - 1) ** 3), 1e-12), 2.0
-        else:
-            damping, growth = damping * growth, growth * 2
-    return Optimum(free, False)
-
-
-def _moved(free: Floats, step: Floats, positive: NDArray[np.bool_]) -> Floats:
-    """Add a step; a positive coefficient changes by that share, save where the step takes it to zero."""
-    share = np.divide(step, free, out=np.full_like(free, np.inf), where=positive & (free > 0))
-    return np.where(np.abs(share) < 1, free * np.exp(np.minimum(share, 1)), free + step)
+    if not problem.slots or problem.is_linear:
+        return least_squares(problem, start)
+    (free,), (converged,) = refine(problem, start, np.ones((1, len(problem.observed))), tolerance)
+    return Optimum(free, True) if converged else least_squares(problem, free)
 
 
 def initial_grid(problem: Problem) -> tuple[Floats, Floats]:
