@@ -9,6 +9,7 @@ from scipy.optimize import least_squares
 
 from moelaws import data
 from moelaws.data import registry
+from moelaws.data.quantities import QUANTITIES
 from moelaws.errors import InputError
 from moelaws.fitting.estimation import LOG_SQUARES, RELATIVE_SQUARES, fit, huber
 from moelaws.laws import LAWS, dense, find
@@ -18,17 +19,6 @@ from moelaws.laws.saturation import Saturation
 
 each_law = pytest.mark.parametrize("law", LAWS.values(), ids=list(LAWS))
 
-# What runs have in each column. A new law whose columns are not here says so by a KeyError.
-RANGES = {
-    "n_active": (2e7, 2e10),
-    "n_dense": (2e7, 2e10),
-    "n_total": (2e7, 2e11),
-    "n_tokens": (1e9, 1e12),
-    "n_routed": (1, 512),
-    "activation_ratio": (0.005, 1),
-    "granularity": (1, 32),
-    "flops": (1e18, 1e24),
-}
 WHOLE = {"n_routed"}
 # Shares have no unit. Granularity has one in effect: some papers define it as twice what others do.
 SHARES = {"activation_ratio", "leverage"}
@@ -39,7 +29,12 @@ UNIT_BOUND = {"yun2024": {"n_dense"}, "yun2024_data": {"n_dense", "n_tokens"}}
 def rows_of(law, count=60, seed=0):
     """Rows scattered over what runs have, evenly in the logarithm."""
     rng = np.random.default_rng(seed)
-    columns = {name: np.exp(rng.uniform(*np.log(RANGES[name]), count)) for name in law.columns}
+    for name in law.columns:
+        assert name in QUANTITIES, (
+            f"Law '{law.name}' reads '{name}', which moelaws/data/quantities.py does not declare."
+        )
+        assert QUANTITIES[name].span, f"Law '{law.name}' reads '{name}', whose quantity has no span to be tried on."
+    columns = {name: np.exp(rng.uniform(*np.log(QUANTITIES[name].span), count)) for name in law.columns}
     return pd.DataFrame({name: np.round(x) if name in WHOLE else x for name, x in columns.items()})
 
 

@@ -15,22 +15,13 @@ import pandas as pd
 from scipy import optimize
 
 from moelaws.checks import Floats
+from moelaws.data.quantities import QUANTITIES
 from moelaws.fitting.estimation import LOG_SQUARES, Loss, fit, huber
 from moelaws.laws import LAWS
 from moelaws.laws.base import Law
 
 STARTS = 100
-RANGES = {
-    "n_active": (2e7, 2e10),
-    "n_dense": (2e7, 2e10),
-    "n_total": (2e7, 2e11),
-    "n_tokens": (1e9, 1e12),
-    "n_routed": (1, 512),
-    "activation_ratio": (0.005, 1),
-    "granularity": (1, 32),
-    "flops": (1e18, 1e24),
-}
-"""What runs have in each column."""
+RANGES = {name: quantity.span for name, quantity in QUANTITIES.items() if quantity.span}
 
 
 def scattered(law: Law, rng: np.random.Generator, count: int, share: float = 1.0) -> pd.DataFrame:

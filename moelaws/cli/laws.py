@@ -38,11 +38,11 @@ def laws_command(name: str | None, table: str | None, as_json: bool) -> None:
 
 
 def _report(law: Any) -> dict[str, Any]:
-    from moelaws.fitting.needs import COLUMNS
+    from moelaws.data.quantities import QUANTITIES
 
     def column(name: str) -> dict[str, str]:
-        meaning, unit = COLUMNS[name]
-        return {"name": name, "meaning": meaning, "unit": unit}
+        quantity = QUANTITIES[name]
+        return {"name": name, "meaning": quantity.meaning, "unit": quantity.unit or "1"}
 
     return {
         "name": law.name,
