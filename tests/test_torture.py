@@ -1,6 +1,7 @@
 """Fits beside the best of many random starts; `data/fit_torture` holds the long version."""
 
 import runpy
+from itertools import product
 
 import pytest
 
@@ -27,9 +28,7 @@ def test_no_random_start_gets_lower(name, design):
 
 
 def test_the_long_version_misses_nothing_and_seldom_cries_wolf():
-    assert set(zip(STORED.design, STORED.law, strict=True)) == {
-        (d, n) for d in MADE["DESIGNS"] for n in set(STORED.law)
-    }
+    assert set(zip(STORED.design, STORED.law, strict=True)) == set(product(MADE["DESIGNS"], STORED.law))
     assert len(STORED) >= 12 * 20
     assert not STORED.apply(missed, axis=1).any()
     alarms = STORED.status.str.contains("|".join(ALARMS)) & (STORED.excess <= 1e-6)

@@ -25,7 +25,7 @@ from moelaws.checks import Columns, Floats, positive
 from moelaws.data.table import numbers
 from moelaws.errors import InputError
 from moelaws.fitting.estimation import Fit
-from moelaws.fitting.shapes import EXPERTS, OUTSIDE, runs
+from moelaws.fitting.shapes import EXPERTS, OUTSIDE, refuse, runs
 from moelaws.laws.base import Law
 
 RIDGE = 1e-10
@@ -75,6 +75,7 @@ def layout(
     >>> len(rows), f"{rows.flops.sum():.3g}", f"{rows.flops.max() / rows.flops.min():.3g}"
     (27, '1e+20', '10')
     """
+    refuse(law)
     positive(flops=flops, span=span, ratio=ratio, experts=experts)
     if curves < 1 or sizes < 2 or span < 1 or ratio[0] >= ratio[1]:
         raise InputError(
