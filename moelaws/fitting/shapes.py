@@ -77,7 +77,7 @@ def refuse(law: Law) -> None:
     known = runs(1.0, 1.0).columns
     if unknown := [name for name in law.columns if name not in known]:
         raise InputError(
-            f"Law '{law.name}' reads {', '.join(unknown)}, which a run's size, tokens, experts and granularity do not tell."
+            f"Law '{law.name}' reads {', '.join(unknown)}, which a run's size, tokens and experts do not tell."
         )
 
 
