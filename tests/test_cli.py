@@ -34,6 +34,15 @@ def test_chosen_claims_as_text():
     assert "2 claims: 1 agrees, 0 close, 1 differs, 0 cannot" in result.stdout
 
 
+def test_a_claim_that_no_notebook_has_yet_can_be_computed(monkeypatch):
+    monkeypatch.setattr("moelaws.ledger.claims.stored", lambda paper=None: [])
+    result = run("claims", "--compute", "yang2025-C26")
+    assert "yang2025-C26  differs" in result.stdout
+    assert "def " in run("claims", "--source", "yang2025-C26").stdout
+    assert "yang2025-C26' is in no stored notebook yet; --compute decides it." in run("claims", "yang2025-C26").stderr
+    assert "belongs to yang2025" in run("claims", "--paper", "wan2026", "yang2025-C26").stderr
+
+
 def test_data_lists_sets_tables_and_licences():
     assert "yang2025/throughput" in run("data").stdout
     assert "Facts transcribed from the paper" in run("data").stdout
