@@ -29,13 +29,7 @@ RUNS = "public_runs/runs"
 
 @cache
 def sets() -> dict[str, dict[str, Any]]:
-    """Return every data set's description by name.
-
-    Returns
-    -------
-    dict
-        Name of the set → its ``datapackage.yaml`` (title, licenses, sources, resources).
-    """
+    """Return the ``datapackage.yaml`` of every data set by name."""
     return {path.parent.name: _package(path) for path in sorted(ROOT.glob("data/*/datapackage.yaml"))}
 
 
@@ -85,11 +79,6 @@ def load(name: str) -> pd.DataFrame:
     ----------
     name : str
         ``"set/table"``, one of :func:`tables`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns and units as the set's ``datapackage.yaml`` describes them.
 
     Examples
     --------
@@ -154,8 +143,6 @@ def write(text: str, path: Path, like: str) -> None:
     ----------
     text : str
         The table as CSV.
-    path : pathlib.Path
-        The file; its folder exists.
     like : str
         Table whose schema it has to keep, as in :func:`read`.
 

@@ -27,12 +27,8 @@ def read(path: str | os.PathLike[str], columns: Sequence[str], mapping: Mapping 
 
     Parameters
     ----------
-    path : path-like
-        What :func:`opened` takes.
     columns : sequence of str
         The columns that must be there and hold positive numbers, such as ``1e9``; others are kept as they are.
-    mapping : Mapping, optional
-        What they are called in the file, and in which units they stand.
     """
     sources = {one for name in (*columns, *mapping.columns, *mapping.units) for one in mapping.sources(name)}
     table = opened(path, dtype=dict.fromkeys(sources, str), keep_default_na=False, na_values=[""])
@@ -106,10 +102,6 @@ def numbers(table: pd.DataFrame, name: str, where: str = "The table", positive: 
 
     Parameters
     ----------
-    table : pandas.DataFrame
-        Rows.
-    name : str
-        The column.
     where : str
         What the sentence about a mistake calls the table.
     positive : bool

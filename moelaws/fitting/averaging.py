@@ -71,10 +71,6 @@ class Average:
 
         Parameters
         ----------
-        points : pandas.DataFrame
-            Rows with the columns that the laws read.
-        by, draws, seed
-            As for :func:`moelaws.fitting.intervals.refits`.
         level : float
             Coverage; the degrees of freedom are those of the law with the most parameters.
 

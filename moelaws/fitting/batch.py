@@ -26,8 +26,6 @@ def refine(
 
     Parameters
     ----------
-    problem : Problem
-        Law, rows and loss.
     start : numpy.ndarray, shape (free coefficients,) or (draws, free coefficients)
         Where all begin, or each.
     weights : numpy.ndarray, shape (draws, rows)

@@ -138,13 +138,7 @@ class Comparison:
         return table.iloc[np.lexsort((table.parameters, tied))]
 
     def validation(self, draws: int = 1000, seed: int = 0) -> Scores:
-        """Return the scores of forward validation, with the differences to the chosen law.
-
-        Parameters
-        ----------
-        draws, seed
-            As in :func:`moelaws.fitting.intervals.bootstrap`.
-        """
+        """Return the scores of forward validation, with the differences to the chosen law."""
         return self._scores(self.ladder, list(self.fits), "predicted in forward validation", draws, seed, 0.95)
 
     def score(
@@ -159,8 +153,6 @@ class Comparison:
 
         Parameters
         ----------
-        draws, seed
-            As in :func:`moelaws.fitting.intervals.bootstrap`.
         averages : sequence of str
             Averages to be scored beside the laws, see :meth:`average`.
         level : float
@@ -168,11 +160,6 @@ class Comparison:
             chosen one it is ``0.95 ** (1 / m)`` (Šidák).
         baseline : str, optional
             Law that the others are compared with, in place of the chosen one.
-
-        Raises
-        ------
-        InputError
-            If a cell of the rows held out is not a positive number.
         """
         law = self.fits[self.choice].law
         needed = {name for one in self.fits.values() for name in one.law.columns} | {law.response}
@@ -263,25 +250,11 @@ def compare(
         Which rows are fitted; at least one is not.
     by : str
         Column along which is validated, such as ``n_active``.
-    loss : Loss
-        What is minimised.
     group : str, optional
         Column whose equal values, such as the checkpoints of a run, are drawn together in
         bootstraps; by default each row by itself.
-    progress : bool
-        Whether a bar shows how far it is, if it takes longer than two seconds.
     holdout : str, optional
         In place of `train`, which rows are *not* fitted: a condition such as ``"n_active > 4e8"``.
-
-    Returns
-    -------
-    Comparison
-
-    Raises
-    ------
-    InputError
-        If there are fewer than two laws, `train` does not divide the rows, a column is missing,
-        or the training rows are too few for a fit or for its validation.
 
     Examples
     --------

@@ -46,8 +46,6 @@ def layout(
 
     Parameters
     ----------
-    law : Law
-        The law that they are to be fitted by.
     flops : float
         Compute of all runs together, FLOP.
     curves : int
@@ -58,10 +56,6 @@ def layout(
         Runs on a curve for each expansion, evenly spaced in the logarithm of tokens per active parameter.
     ratio : tuple of two floats
         The least and most tokens per active parameter.
-    experts : sequence of float
-        Expansions.
-    outside : float
-        See :func:`moelaws.fitting.shapes.runs`.
 
     Returns
     -------
@@ -111,14 +105,10 @@ def suggest(
         A fit to the runs that there are.
     candidates : pandas.DataFrame
         Runs that could be made, each once: the columns that the law reads, and ``flops``.
-    flops : float
-        Compute of all new runs together.
     parameter : str, optional
         The free parameter whose interval is to shrink; or
     point : mapping, optional
         the columns of a run whose prediction's interval is to shrink.
-    level : float
-        Coverage of the interval.
 
     Returns
     -------

@@ -44,8 +44,6 @@ class Fit:
 
     Parameters
     ----------
-    problem : Problem
-        What was minimised.
     table : pandas.DataFrame
         The rows it was fitted to.
     coefficients : numpy.ndarray
@@ -252,20 +250,10 @@ def fit(
         How many of the grid's starts are tried, first the best of each valley; random ones join
         (:func:`moelaws.fitting.optimise.search`), unless it is one.
 
-    Returns
-    -------
-    Fit
-
     Warns
     -----
     RuntimeWarning
         If the search did not converge; the status of the fit says so, too.
-
-    Raises
-    ------
-    InputError
-        If a column is missing or holds what the law or the loss cannot take, `hold` or `tie`
-        name an unknown parameter, or there are fewer rows than free parameters.
 
     Examples
     --------

@@ -35,23 +35,11 @@ def profile(fit: Fit, level: float = 0.95) -> Intervals:
     corresponding test for robust estimates, whose scale is the mean square of the loss's derivative
     over its mean slope.
 
-    Parameters
-    ----------
-    fit : Fit
-        A fitted law.
-    level : float
-        Coverage.
-
     Returns
     -------
     dict
         Parameter name → (low, high), in the parameter's unit. An end at a parameter's bound means
         that the data do not limit it there; for a rate this can be infinity.
-
-    Raises
-    ------
-    InputError
-        If there are no more rows than free parameters.
     """
     problem, best = fit.problem, fit.problem.free(fit.coefficients)
     scale = _scale(problem, best)
@@ -154,8 +142,6 @@ class Refits:
         ----------
         values : numpy.ndarray, shape (draws, ...)
             One value, or one array of values, for each draw.
-        level : float
-            Coverage.
 
         Returns
         -------
@@ -179,17 +165,8 @@ def refits(fit: Fit, by: str | None = None, draws: int = 1000, seed: int = 0, pr
 
     Parameters
     ----------
-    fit : Fit
-        A fitted law; what it holds is held here too.
     by : str, optional
         Column whose equal values make a group; by default each row by itself.
-    draws, seed, progress
-        As in :func:`bootstrap`.
-
-    Returns
-    -------
-    Refits
-        :meth:`Refits.ranges` makes intervals of them, :func:`moelaws.fitting.prediction.predict` predictions.
     """
     groups = _groups(fit.table, by)
     count = groups.max() + 1
@@ -230,27 +207,14 @@ def bootstrap(
     ----------
     statistic : callable
         Takes a table, returns a number or an array of fixed shape.
-    table : pandas.DataFrame
-        The rows.
     by : str, optional
         Column whose equal values make a group, such as one run or one load; by default each row
         by itself.
-    draws : int
-        Number of tables drawn.
-    seed : int
-        Seed of the draws.
-    progress : bool
-        Whether a bar shows how far it is, if it takes longer than two seconds.
 
     Returns
     -------
     numpy.ndarray, shape (draws, ...)
         The statistic of each draw; :func:`interval` turns it into intervals.
-
-    Raises
-    ------
-    InputError
-        If `by` is no column, or there are fewer than two groups.
     """
     groups = _groups(table, by)
     members, sizes = np.argsort(groups, kind="stable"), np.bincount(groups)
@@ -299,8 +263,6 @@ def interval(draws: Floats, level: float = 0.95, freedom: int | None = None) -> 
     ----------
     draws : numpy.ndarray, shape (draws, ...)
         One value, or one array of values, for each draw.
-    level : float
-        Coverage.
     freedom : int, optional
         Degrees of freedom: groups that were drawn, less parameters that were fitted to them.
 
@@ -320,8 +282,6 @@ def left_out(fit: Fit, by: str | None = None) -> Floats:
 
     Parameters
     ----------
-    fit : Fit
-        A fitted law; what it holds is held here too.
     by : str, optional
         Column whose equal values are left out together; by default each row by itself.
 
@@ -349,11 +309,6 @@ def left_out(fit: Fit, by: str | None = None) -> Floats:
 def left_out_error(fit: Fit, by: str) -> pd.Series:
     """Return the mean relative error of each group, predicted by a fit to all others.
 
-    Parameters
-    ----------
-    fit, by
-        As for :func:`left_out`.
-
     Returns
     -------
     pandas.Series
@@ -368,8 +323,6 @@ def written(value: float, ends: Sequence[float]) -> str:
 
     Parameters
     ----------
-    value : float
-        The estimate.
     ends : sequence of two floats
         Low and high end; the high one may be infinite.
 

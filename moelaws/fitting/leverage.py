@@ -32,13 +32,6 @@ def interpolated(dense: pd.DataFrame, loss: ArrayLike) -> Floats:
     ----------
     dense : pandas.DataFrame
         Columns `flops` and `loss`: the best dense runs, whose loss falls with compute.
-    loss : array_like
-        Losses.
-
-    Returns
-    -------
-    numpy.ndarray
-        FLOP; NaN for a loss that lies outside those of the dense runs.
 
     Examples
     --------
@@ -175,13 +168,6 @@ def measure(
     law : Frontier or Dense, optional
         The law of the dense runs: of compute (default), or of size and tokens, for which compute
         is 6 N D and the dense model gets the best size and tokens.
-    draws, seed : int
-        Resampled tables of dense runs.
-
-    Returns
-    -------
-    Measured
-        `table` has the leverages and their intervals.
 
     Examples
     --------
@@ -220,8 +206,6 @@ def over(
         Standard error of each loss in `moe`; by default the scatter of the dense runs about their law.
     seed : int
         Seed of the losses that are drawn within their error.
-    level : float
-        Coverage of the intervals.
     """
     rows = {name: numbers(moe, name, "The table of MoE runs") for name in ("flops", "loss")}
     n_tokens = numbers(moe, "n_tokens", "The table of MoE runs") if same_tokens else None

@@ -99,14 +99,10 @@ class Problem:
 
     Parameters
     ----------
-    law : Law
-        The law.
     columns : mapping
         The columns that it reads.
     observed : numpy.ndarray
         Measured responses.
-    loss : Loss
-        What is minimised.
     base : numpy.ndarray
         Coefficients; those that are held stay.
     slots : tuple of tuple of int

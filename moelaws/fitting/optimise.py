@@ -163,14 +163,8 @@ def least_squares(
 
     Parameters
     ----------
-    problem : Problem
-        What is minimised.
-    start : numpy.ndarray
-        Free coefficients.
     tolerance : float
         Relative change of the objective, and of the coordinates, at which a run stops. A loose one is for a first look.
-    coordinates : type
-        What is searched.
     """
     if not problem.slots:
         return Optimum(start, True)
@@ -306,8 +300,6 @@ def search(problem: Problem, count: int) -> tuple[pd.DataFrame, Optimum]:
 
     Parameters
     ----------
-    problem : Problem
-        What is minimised.
     count : int
         How many starts of the grid; with a single one nothing else is tried.
 

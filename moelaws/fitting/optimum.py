@@ -79,10 +79,6 @@ def optimum(
         Of the run, where the law reads it.
     most_total : float
         Total parameters that the run must not exceed.
-    outside : float
-        See :func:`moelaws.fitting.shapes.runs`.
-    level : float
-        Coverage of the intervals.
 
     Examples
     --------

@@ -16,17 +16,6 @@ SCATTERED = 20_000
 def predict(fit: Fit, points: pd.DataFrame, refits: Refits | None = None, level: float = 0.95) -> pd.DataFrame:
     """Predict points, with intervals of the mean and of a new run, and with the distance outside the fitted range.
 
-    Parameters
-    ----------
-    fit : Fit
-        A fitted law.
-    points : pandas.DataFrame
-        Rows with the columns that the law reads.
-    refits : Refits, optional
-        What :func:`moelaws.fitting.intervals.refits` returned for the fit.
-    level : float
-        Coverage of the intervals.
-
     Returns
     -------
     pandas.DataFrame
@@ -93,13 +82,6 @@ def noise(refits: Refits, count: int, seed: int = 0) -> Floats:
 
 def distance(fit: Fit, points: pd.DataFrame) -> Floats:
     """Return how far each point lies outside the fitted rows.
-
-    Parameters
-    ----------
-    fit : Fit
-        A fitted law.
-    points : pandas.DataFrame
-        Rows with the columns that the law reads.
 
     Returns
     -------

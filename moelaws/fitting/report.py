@@ -23,8 +23,6 @@ class Report:
 
     Parameters
     ----------
-    fit : Fit
-        The fit.
     intervals : dict
         Parameter → (low, high), of those that were fitted.
     warnings : tuple of str
@@ -164,8 +162,6 @@ def plot(fit: Fit, held_out: pd.DataFrame | None = None) -> Figure:
 
     Parameters
     ----------
-    fit : Fit
-        The fit.
     held_out : pandas.DataFrame, optional
         Rows that it was not fitted to, drawn as open marks.
     """

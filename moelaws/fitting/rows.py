@@ -72,8 +72,6 @@ def faults(read: Sequence[str], table: pd.DataFrame) -> Iterator[str]:
     ----------
     read : sequence of str
         The columns, the response among them.
-    table : pandas.DataFrame
-        Rows.
     """
     for name in read:
         if name in QUANTITIES:
@@ -171,12 +169,8 @@ def objections(problem: Problem, table: pd.DataFrame, best: Floats) -> Iterator[
 
     Parameters
     ----------
-    problem : Problem
-        What was minimised.
     table : pandas.DataFrame
         Its rows, with the columns that the law does not read.
-    best : numpy.ndarray
-        Free coefficients at the optimum.
     """
     yield from _design(problem)
     yield from suspects(table, (*problem.law.columns, problem.law.response))
@@ -307,10 +301,6 @@ def ignored(law: Law, table: pd.DataFrame, errors: Floats, basis: Floats) -> dic
 
     Parameters
     ----------
-    law : Law
-        The law.
-    table : pandas.DataFrame
-        Rows.
     errors : numpy.ndarray, shape (rows,)
         Errors of the fit, orthogonal to `basis`.
     basis : numpy.ndarray, shape (rows, free coefficients)

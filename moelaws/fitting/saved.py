@@ -79,17 +79,10 @@ def save(
         A fit of one of ``moelaws.laws.LAWS``.
     folder : path-like
         A folder that does not exist yet or is empty; the one that it lies in must exist.
-    refits : Refits, optional
-        What :func:`moelaws.fitting.intervals.refits` returned for the fit.
     settings : mapping, optional
         What makes the law, if it is none of the registry; see `makers` of :func:`load`.
     config : bytes, optional
         The ``config.json`` of the model that the law describes.
-
-    Raises
-    ------
-    InputError
-        If the law is not in the registry, or the folder cannot be written or holds something.
     """
     if settings is None and repr(LAWS.get(fit.law.name)) != repr(fit.law):
         raise InputError(f"Law '{fit.law.name}' is none that a folder can name; those are {', '.join(LAWS)}.")
@@ -143,21 +136,8 @@ def load(
 
     Parameters
     ----------
-    folder : path-like
-        What :func:`save` wrote.
     makers : mapping, optional
         By name, what makes the laws that are none of the registry.
-
-    Returns
-    -------
-    fit : Fit
-    refits : Refits or None
-        The bootstrap, where it was saved.
-
-    Raises
-    ------
-    InputError
-        If the folder holds no saved fit, a file in it was changed, or it says what no fit can.
     """
     path = Path(folder)
     manifest = _checked(path / _MANIFEST)

@@ -47,8 +47,6 @@ class Plan:
 
     Parameters
     ----------
-    law : str
-        The law that the chapter is about.
     laws : tuple of str
         All laws that are compared, the law itself first.
     holdout : str
@@ -71,14 +69,8 @@ def plan(rows: pd.DataFrame, law: Law, holdout: str | None = None, progress: boo
 
     Parameters
     ----------
-    rows : pandas.DataFrame
-        Runs in the names and units of the book.
-    law : Law
-        The law that the chapter is about.
     holdout : str, optional
         Condition of the rows held out; by default those of the largest compute.
-    progress : bool
-        Whether a bar shows how far it is.
     """
     refuse(law, rows)
     holdout = holdout or region(rows, law)
@@ -166,13 +158,7 @@ def _along(train: pd.DataFrame, law: Law) -> str:
 
 
 def files(name: str) -> list[Path]:
-    """Return what belongs to a chapter on own runs: all that is to be deleted, and the file that names it.
-
-    Raises
-    ------
-    InputError
-        If there is no such chapter.
-    """
+    """Return what belongs to a chapter on own runs: all that is to be deleted, and the file that names it."""
     _named(name)
     folder = ROOT / "data" / name
     if not (folder / _MARK).exists():
@@ -200,19 +186,12 @@ def write(
     ----------
     name : str
         Small letters, digits and single hyphens, such as ``our-sweep``.
-    rows : pandas.DataFrame
-        The runs.
     words : mapping
         What stands between two @ in the template, `title` among them; see :func:`words_of_runs`.
     template : str
         The page with gaps.
     config : bytes, optional
         A model's ``config.json``, to be kept beside the table.
-
-    Returns
-    -------
-    list of pathlib.Path
-        What was written.
     """
     free(name)
     with _alone():

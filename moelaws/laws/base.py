@@ -179,8 +179,6 @@ class Terms(Law):
 
     Parameters
     ----------
-    name : str
-        Its name.
     terms : dict of callable
         For each linear coefficient its term. An argument that is no parameter is a column.
     parameters : iterable of Parameter
@@ -188,8 +186,6 @@ class Terms(Law):
         are not negative.
     exponent : str, optional
         The shape parameter to whose power the sum is raised.
-    formula, reference, response : str
-        As for every law.
 
     Examples
     --------

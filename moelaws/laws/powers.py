@@ -116,8 +116,6 @@ class PowerSum(_OfLogarithms):
 
     Parameters
     ----------
-    name : str
-        Its name.
     terms : dict of dict of str
         For each coefficient, the exponent of each column: the name of a parameter, with a minus sign or without.
         The exponent of a tuple of columns is that of the first times the logarithms of the others,
@@ -129,8 +127,6 @@ class PowerSum(_OfLogarithms):
         The column that saturates.
     columns : sequence of str, optional
         Those that come first in the law's list; others follow as the terms name them.
-    reference, response : str
-        As for every law.
 
     Examples
     --------
@@ -206,8 +202,6 @@ class PowerProduct(_OfLogarithms):
 
     Parameters
     ----------
-    name : str
-        Its name.
     terms : dict of tuple of str
         For each coefficient, the columns whose logarithms it multiplies; none for a constant.
     parameters, saturation, columns, reference, response

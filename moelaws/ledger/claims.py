@@ -191,8 +191,6 @@ class Ledger:
 
         Parameters
         ----------
-        claim : str
-            The claim's id.
         computed : float, bool or sequence of float
             One value for each printed one, in their order and unit; for a statement without
             numbers, whether the data bear it out. Several values get their worst verdict.
@@ -260,13 +258,7 @@ class Ledger:
         return list(self._claims)
 
     def row(self, claim: str) -> dict[str, str]:
-        """Return a claim's row of ``claims.csv``.
-
-        Raises
-        ------
-        InputError
-            If there is no such claim.
-        """
+        """Return a claim's row of ``claims.csv``."""
         if claim not in self._claims:
             known = list(self._claims)
             raise InputError(f"There is no claim '{claim}'; those of {self.paper} run from {known[0]} to {known[-1]}.")
@@ -357,11 +349,6 @@ def papers() -> list[str]:
 def stored(paper: str | None = None) -> list[dict[str, Any]]:
     """Read the verdicts that the stored notebooks hold.
 
-    Parameters
-    ----------
-    paper : str, optional
-        Key of one paper; all papers by default.
-
     Returns
     -------
     list of dict
@@ -386,11 +373,6 @@ def claims(paper: str | None = None) -> pd.DataFrame:
     ----------
     paper : str, optional
         Key of one paper, such as ``yang2025``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        What :func:`stored` reads, the statement, the printed and the computed value first.
 
     Examples
     --------

@@ -104,8 +104,6 @@ def card(claim: dict[str, Any], source: str = "") -> str:
 
     Parameters
     ----------
-    claim : dict
-        The fields of a decision.
     source : str
         The function that decided it; shown when a reader asks for it.
     """
@@ -156,8 +154,6 @@ def counts(claims: Iterable[dict[str, Any]], link: str = "") -> str:
 
     Parameters
     ----------
-    claims : iterable of dict
-        The fields of decisions.
     link : str
         Address that the bar leads to.
     """

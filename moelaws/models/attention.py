@@ -151,8 +151,6 @@ class LatentAttention(Mixer):
 
     Parameters
     ----------
-    n_heads : int
-        Heads.
     kv_rank, q_rank : int
         Width of the compressed keys and values, and of the compressed queries (0: not compressed).
     rope_dim, nope_dim, v_dim : int

@@ -29,8 +29,6 @@ def seal(answer: Any, question: str, form: str) -> list[str]:
 
     Parameters
     ----------
-    answer : float, str, bool, or sequence of these
-        The right answer.
     question : str
         The question's label, which salts the hashes.
     form : str

@@ -37,11 +37,6 @@ def optimum(theta: Floats, flops: ArrayLike, experts: ArrayLike, kappa: ArrayLik
     Along a budget :math:`\ln L` is a line plus the logarithm of a sum of exponentials of :math:`\ln N`, hence
     convex. It has one minimum if :math:`-\gamma < d \ln\hat E < \alpha`, and none otherwise.
 
-    Parameters
-    ----------
-    theta, flops, experts, kappa
-        As for :func:`loss_at`.
-
     Returns
     -------
     n_dense, n_tokens : numpy.ndarray
@@ -71,8 +66,6 @@ def size_at_loss(theta: Floats, loss: ArrayLike, flops: ArrayLike, experts: Arra
     ----------
     loss : array_like
         Losses; broadcasts with the other arguments, which are those of :func:`loss_at`.
-    theta, flops, experts, kappa
-        As for :func:`loss_at`.
     """
     path, log_product = _Path(theta, experts), _log_product(flops, kappa)
     best = path.best(log_product)
@@ -104,8 +97,6 @@ def flops_at_loss(theta: Floats, loss: ArrayLike, experts: ArrayLike, kappa: Arr
 
     Parameters
     ----------
-    theta, experts, kappa
-        As for :func:`loss_at`.
     loss : array_like
         Losses; broadcasts with the other arguments.
 
