@@ -39,9 +39,9 @@ def rows_of(law, count=60, seed=0):
 
 
 def theta_of(law, seed=0):
-    """Shapes inside the range that the law screens, and terms of a plausible size."""
+    """Shapes inside the law's grid, and terms of a plausible size."""
     rng = np.random.default_rng(seed)
-    shape = np.array([rng.uniform(np.quantile(p.screen, 0.2), np.quantile(p.screen, 0.8)) for p in law.shape])
+    shape = np.array([rng.uniform(np.quantile(p.grid, 0.2), np.quantile(p.grid, 0.8)) for p in law.shape])
     size = np.abs(law.terms(shape, rows_of(law))).max(axis=0)
     share = rng.uniform(0.2, 1.0, len(law.linear))
     if law.link == "log":  # the sum is a logarithm: some terms lower it
@@ -115,8 +115,8 @@ def test_a_law_is_declared_in_full(law):
     assert law.response
     assert all(parameter.unit and parameter.meaning for parameter in law.parameters)
     for parameter in law.shape:
-        assert len(parameter.screen) > 1
-        assert all(parameter.low <= value <= parameter.high for value in parameter.screen)
+        assert len(parameter.grid) > 1
+        assert all(parameter.low <= value <= parameter.high for value in parameter.grid)
 
 
 def made_by(law, theta, rows, noise=0.0, seed=0):
@@ -296,11 +296,11 @@ def test_a_saturated_column_is_declared_once():
         (lambda: find("nothing"), "There is no law 'nothing'; the laws are abnar2025"),
         (
             lambda: Terms("own", {"A": lambda x, p: x**p}, [Parameter("p", "exponent", "1")]),
-            "Parameter 'p' is a shape without values in 'screen' to start from",
+            "Parameter 'p' is a shape without values in 'grid' to start from",
         ),
         (
             lambda: PowerSum("own", {"A": {"n_routed": "-p"}}, saturation=Saturation("n_routed", "low", "high")),
-            "Parameter 'low' is a shape without values in 'screen'",
+            "Parameter 'low' is a shape without values in 'grid'",
         ),
         (
             lambda: PowerSum("own", {"A": {"x": "-alpha"}}, (*OWN[-1].shape, Parameter("alhpa", "", "1"))),

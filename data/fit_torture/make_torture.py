@@ -95,14 +95,14 @@ DESIGNS: dict[str, tuple[Callable[[Law, np.random.Generator], pd.DataFrame], flo
 
 
 def table_of(law: Law, design: str, rng: np.random.Generator) -> pd.DataFrame:
-    """Rows of a design with a response that the law made, in the middle of what it screens."""
+    """Rows of a design with a response that the law made, in the middle of its grid."""
     make, noise = DESIGNS[design]
     rows = make(law, rng)
     if "n_routed" in rows:
         rows["n_routed"] = rows.n_routed.round().clip(lower=1)
     if "activation_ratio" in rows:
         rows["activation_ratio"] = rows.activation_ratio.clip(upper=1)
-    shape = np.array([rng.uniform(*np.quantile(parameter.screen, [0.2, 0.8])) for parameter in law.shape])
+    shape = np.array([rng.uniform(*np.quantile(parameter.grid, [0.2, 0.8])) for parameter in law.shape])
     size = np.abs(law.terms(shape, rows)).max(axis=0)
     share = rng.uniform(0.2, 1.0, len(law.linear))
     if law.link == "log":  # the sum is a logarithm: some terms lower it
@@ -156,7 +156,7 @@ def rival(law: Law, rows: pd.DataFrame, loss: Loss, starts: int, rng: np.random.
 
     ends = []
     for _ in range(starts):
-        shape = np.array([_drawn(parameter.screen, rng) for parameter in law.shape])
+        shape = np.array([_drawn(parameter.grid, rng) for parameter in law.shape])
         shape = np.clip(shape, low[len(law.linear) :], high[len(law.linear) :])
         try:
             ends.append(search(np.concatenate([solved(shape), shape]), 25, 1e-8))
@@ -166,9 +166,9 @@ def rival(law: Law, rows: pd.DataFrame, loss: Loss, starts: int, rng: np.random.
     return min(float(search(end.x, 1000, 1e-15).cost) for end in best)
 
 
-def _drawn(screen: tuple[float, ...], rng: np.random.Generator) -> float:
-    """Draw a shape from what is screened and half as far again."""
-    low, high = min(screen), max(screen)
+def _drawn(grid: tuple[float, ...], rng: np.random.Generator) -> float:
+    """Draw a shape from its grid and half as far again."""
+    low, high = min(grid), max(grid)
     if low > 0 and high > 10 * low:
         return float(np.exp(rng.uniform(np.log(low), np.log(2 * high))))
     return float(rng.uniform(low - (high - low) / 2, high + (high - low) / 2))

@@ -57,7 +57,7 @@ def _scale(problem: Problem, best: Floats) -> float:
             f"The table has {len(problem.observed)} rows; more than the {len(best)} free parameters are expected."
         )
     errors, delta = problem.errors(best), problem.loss.delta
-    pull = float(np.sum(problem.loss.pull(errors) ** 2)) / degrees
+    pull = float(np.sum(problem.loss.influence(errors) ** 2)) / degrees
     if delta is None:
         return pull
     # The share of errors below delta; where that is narrow, counted in a wider window and scaled to it.
@@ -181,7 +181,7 @@ def refits(fit: Fit, by: str | None = None, draws: int = 1000, seed: int = 0, pr
 
 def _named(fit: Fit, ends: Floats) -> Intervals:
     """Turn intervals of the free coefficients, shape (2, free), into intervals of the parameters."""
-    parameters = [fit.law.parameters[places[0]] for places in fit.problem.slots]
+    parameters = [fit.law.parameters[places[0]] for places in fit.problem.indices]
     named = {}
     for parameter, pair in zip(parameters, ends.T, strict=True):
         low, high = sorted(parameter.value(pair).tolist())

@@ -35,7 +35,7 @@ LOOK_ROWS = 200
 SHARE = 1e-3
 """What each term contributes at least where a look starts."""
 
-POLISHED = 8
+FOLLOWED = 8
 """Looks that are followed further, the lowest."""
 
 AGREEMENT = 1e-6
@@ -98,7 +98,7 @@ class Contributions(Coefficients):
     def linear(self) -> NDArray[np.intp]:
         """Which free coefficients are those of one term each."""
         (low, high), k = self.problem.bounds(), len(self.problem.law.linear)
-        single = np.array([len(places) == 1 and places[0] < k for places in self.problem.slots])
+        single = np.array([len(places) == 1 and places[0] < k for places in self.problem.indices])
         return np.flatnonzero(single & np.isin(low, (0, -np.inf)) & np.isposinf(high))
 
     @cached_property
@@ -140,7 +140,7 @@ class Contributions(Coefficients):
 
     @cached_property
     def _columns(self) -> list[int]:
-        return [self.problem.slots[place][0] for place in self.linear]
+        return [self.problem.indices[place][0] for place in self.linear]
 
     def _terms(self, free: Floats) -> Floats:
         shape = self.problem.theta(free)[len(self.problem.law.linear) :]
@@ -166,7 +166,7 @@ def least_squares(
     tolerance : float
         Relative change of the objective, and of the coordinates, at which a run stops. A loose one is for a first look.
     """
-    if not problem.slots:
+    if not problem.indices:
         return Optimum(start, True)
     if problem.is_linear:
         return _linear(problem)
@@ -224,7 +224,7 @@ def _onto_bounds(problem: Problem, free: Floats, objective: float) -> Floats:
 
 def _linear(problem: Problem) -> Optimum:
     """Solve a problem whose errors are linear in what is free; of many solutions, the shortest."""
-    nothing = np.zeros(len(problem.slots))
+    nothing = np.zeros(len(problem.indices))
     matrix = problem.jacobian(nothing)
     lengths = np.linalg.norm(matrix, axis=0)
     lengths[lengths == 0] = 1.0
@@ -244,14 +244,14 @@ def minimise(problem: Problem, start: Floats, tolerance: float = 1e-15) -> Optim
 
     `tolerance` is what is still to be gained, relative to the objective, when the kernel stops.
     """
-    if not problem.slots or problem.is_linear:
+    if not problem.indices or problem.is_linear:
         return least_squares(problem, start)
     (free,), (converged,) = refine(problem, start, np.ones((1, len(problem.observed))), tolerance)
     return Optimum(free, True) if converged else least_squares(problem, free)
 
 
 def initial_grid(problem: Problem) -> tuple[Floats, Floats]:
-    """Try all combinations of screened shapes, each with its best linear coefficients.
+    """Try all combinations of the shapes' grids, each with its best linear coefficients.
 
     Returns
     -------
@@ -260,7 +260,7 @@ def initial_grid(problem: Problem) -> tuple[Floats, Floats]:
         objective, then all others; both from the best to the worst.
     objectives : numpy.ndarray, shape (combinations,)
     """
-    axes = [parameter.screen for parameter in _shapes(problem)]
+    axes = [parameter.grid for parameter in _shapes(problem)]
     starts, objectives = _with_linear(problem, np.array(list(product(*axes))))
     heights = objectives.reshape([len(axis) for axis in axes] or [1])
     betters = (heights > minimum_filter(heights, size=3, mode="nearest")).ravel()
@@ -277,7 +277,7 @@ def random_starts(problem: Problem, count: int, seed: int) -> tuple[Floats, Floa
     """
     rng, drawn = np.random.default_rng(seed), []
     for parameter in _shapes(problem):
-        ends = np.array([min(parameter.screen), max(parameter.screen)])
+        ends = np.array([min(parameter.grid), max(parameter.grid)])
         wide = ends[0] > 0 and ends[1] > 10 * ends[0]
         low, high = np.log(ends) if wide else ends
         column = rng.uniform(low - (high - low) / 4, high + (high - low) / 4, 1000)
@@ -316,21 +316,21 @@ def search(problem: Problem, count: int) -> tuple[pd.DataFrame, Optimum]:
         starts, heights = np.concatenate([starts, others]), np.append(heights, theirs)
     ends = _looks(problem, starts)
     lows = np.array([problem.objective(end) for end in ends])
-    for tolerance, most in ((ROUGH, POLISHED), (1e-15, POLISHED // 2)):
+    for tolerance, most in ((ROUGH, FOLLOWED), (1e-15, FOLLOWED // 2)):
         for place in np.argsort(lows, kind="stable")[:most]:
             ends[place] = least_squares(problem, ends[place], tolerance).free
             lows[place] = problem.objective(ends[place])
             if tolerance < ROUGH and reached(problem, lows) > 1:
                 break
-    tried = pd.DataFrame(starts, columns=[problem.law.parameters[places[0]].name for places in problem.slots])
-    tried.insert(0, "screened", heights)
-    tried.insert(1, "polished", lows)
+    tried = pd.DataFrame(starts, columns=[problem.law.parameters[places[0]].name for places in problem.indices])
+    tried.insert(0, "objective_start", heights)
+    tried.insert(1, "objective_end", lows)
     return tried, least_squares(problem, ends[lows.argmin()])
 
 
 def _looks(problem: Problem, starts: Floats) -> Floats:
     """Follow all starts at once, on a sample of the rows; a look that gets nowhere stays at its start."""
-    if not problem.slots or problem.is_linear:
+    if not problem.indices or problem.is_linear:
         return starts
     sample = problem.thinned(LOOK_ROWS)
     starts = np.array([_with_all_terms(sample, start) for start in starts])
@@ -358,7 +358,7 @@ def reached(problem: Problem, lows: Floats) -> int:
 def _shapes(problem: Problem) -> list[Parameter]:
     """Return the free shape parameters."""
     k, parameters = len(problem.law.linear), problem.law.parameters
-    return [parameters[places[0]] for places in problem.slots if places[0] >= k]
+    return [parameters[places[0]] for places in problem.indices if places[0] >= k]
 
 
 @np.errstate(all="ignore")  # a shape may leave what a float holds, and then comes last
@@ -366,12 +366,12 @@ def _with_linear(problem: Problem, shapes: Floats) -> tuple[Floats, Floats]:
     """Return free coefficients and objectives for free shapes, each with its best linear coefficients."""
     law, k = problem.law, len(problem.law.linear)
     thetas = np.tile(problem.base, (len(shapes), 1))
-    for column, places in enumerate(places for places in problem.slots if places[0] >= k):
+    for column, places in enumerate(places for places in problem.indices if places[0] >= k):
         thetas[:, list(places)] = shapes[:, column, None]
     terms = law.terms(thetas[:, k:], problem.columns)
     target = law.total(problem.observed, thetas[:, k:])
     weight = law.steepness(target, thetas[:, k:]) / problem.loss.weight(problem.observed)
-    linear = [places[0] for places in problem.slots if places[0] < k]
+    linear = [places[0] for places in problem.indices if places[0] < k]
     rest = weight * (target - np.einsum("grk,gk->gr", terms, thetas[:, :k]))
     positive = np.array([law.linear[column].low == 0 for column in linear], dtype=bool)
     thetas[:, linear] = _solve_all(terms[..., linear] * weight[..., None], rest, positive)
@@ -413,7 +413,7 @@ def second_opinion(problem: Problem, best: Floats) -> float:
     ends = [least_squares(problem, best, coordinates=Coefficients).free]
     if _shapes(problem):
         looks = _looks(problem, random_starts(problem, 2 * LOOKS, seed=1)[0])
-        order = np.argsort([problem.objective(look) for look in looks], kind="stable")[: POLISHED // 2]
+        order = np.argsort([problem.objective(look) for look in looks], kind="stable")[: FOLLOWED // 2]
         ends += [least_squares(problem, looks[place], ROUGH, Coefficients).free for place in order]
         lowest = min(ends, key=problem.objective)
         ends.append(least_squares(problem, lowest).free)

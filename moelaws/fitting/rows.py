@@ -182,7 +182,7 @@ def _design(problem: Problem) -> Iterator[str]:
     law = problem.law
     table = pd.DataFrame({name: np.asarray(problem.columns[name]) for name in law.columns})
     response = law.response
-    if len(table) == len(problem.slots):
+    if len(table) == len(problem.indices):
         yield f"There are as many rows as free parameters ({len(table)}), so that no row is left to judge the fit by."
     if np.ptp(problem.observed) == 0:
         yield f"Column '{response}' has the same value in all rows, which any constant fits: exponents mean nothing."
@@ -205,7 +205,7 @@ def _design(problem: Problem) -> Iterator[str]:
             )
     sizes = [name for name in ("n_active", "n_total", "n_dense") if name in table][:1]
     spent = ["flops"] if "flops" in table else [name for name in (*sizes, "n_tokens") if name in table]
-    floor_is_free = law.link == "identity" and any(0 in places for places in problem.slots)
+    floor_is_free = law.link == "identity" and any(0 in places for places in problem.indices)
     if spent and floor_is_free and law.response == "loss":
         compute = table[spent].prod(axis=1)
         if (span := compute.max() / compute.min()) < SPAN:

@@ -27,7 +27,7 @@ from moelaws.checks import Floats
 from moelaws.data import files
 from moelaws.data.table import parsed
 from moelaws.errors import InputError
-from moelaws.fitting.estimation import Fit, pose
+from moelaws.fitting.estimation import Fit, make_problem
 from moelaws.fitting.intervals import Refits
 from moelaws.fitting.objective import Loss
 from moelaws.laws import LAWS, find
@@ -48,7 +48,7 @@ class _Loss(BaseModel):
 
 class _Manifest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
-    format: Literal[4]
+    format: Literal[5]
     law: str
     loss: _Loss
     coefficients: dict[str, str]
@@ -187,16 +187,16 @@ def _draws(content: bytes, fit: Fit) -> Floats:
 
 def _manifest(fit: Fit, refits: Refits | None) -> dict[str, Any]:
     names = [parameter.name for parameter in fit.law.parameters]
-    slots = fit.problem.slots
-    free = {place for places in slots for place in places}
+    indices = fit.problem.indices
+    free = {place for places in indices for place in places}
     return {
-        "format": 4,
+        "format": 5,
         "law": fit.law.name,
         "loss": asdict(fit.problem.loss),
         "coefficients": {name: float(value).hex() for name, value in zip(names, fit.coefficients, strict=True)},
         "values": fit.values,
         "held": [name for place, name in enumerate(names) if place not in free],
-        "tied": {names[place]: names[places[0]] for places in slots for place in places[1:]},
+        "tied": {names[place]: names[places[0]] for places in indices for place in places[1:]},
         "n_rows": len(fit.table),
         "groups": refits.groups if refits else None,
         "converged": fit.converged,
@@ -211,10 +211,14 @@ def _restored(law: Law, manifest: _Manifest, table: pd.DataFrame, starts: pd.Dat
     if sorted(coefficients) != sorted(names) or np.isnan(list(coefficients.values())).any():
         raise ValueError(f"a number for each of {', '.join(names)} is expected")
     theta = np.array([coefficients[name] for name in names])
-    table, problem = pose(
+    table, problem = make_problem(
         law, table, Loss(**manifest.loss.model_dump()), dict.fromkeys(manifest.held, 1.0), manifest.tied
     )
     fit = Fit(replace(problem, base=theta), table, theta, starts, manifest.converged)
-    if len(table) != manifest.n_rows or not {"screened", "polished", *fit.free} <= set(starts) or starts.empty:
+    if (
+        len(table) != manifest.n_rows
+        or not {"objective_start", "objective_end", *fit.free} <= set(starts)
+        or starts.empty
+    ):
         raise ValueError("rows or starts are missing")
     return fit

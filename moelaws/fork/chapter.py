@@ -20,7 +20,7 @@ import yaml
 from moelaws.data.condition import where
 from moelaws.data.quantities import CONVENTIONS, QUANTITIES
 from moelaws.errors import InputError
-from moelaws.fitting.comparison import PREDICTED_RUNGS, RUNGS, Comparison, compare
+from moelaws.fitting.comparison import FOLDS, PREDICTED_FOLDS, Comparison, compare
 from moelaws.fitting.needs import needs
 from moelaws.fitting.rows import refuse
 from moelaws.laws import LAWS, find
@@ -78,8 +78,8 @@ def plan(rows: pd.DataFrame, law: Law, holdout: str | None = None, progress: boo
     train = rows[~held]
     along = _along(train, law)
     values = np.unique(train[along])
-    rungs = np.array_split(values, min(len(values), RUNGS))
-    fewest = int((train[along] < rungs[-PREDICTED_RUNGS][0]).sum()) if len(rungs) > PREDICTED_RUNGS else 0
+    folds = np.array_split(values, min(len(values), FOLDS))
+    fewest = int((train[along] < folds[-PREDICTED_FOLDS][0]).sum()) if len(folds) > PREDICTED_FOLDS else 0
     laws, left_out = [law.name], {}
     for name, other in LAWS.items():
         if name == law.name or other.response != law.response:
@@ -147,11 +147,11 @@ def _has_gaps(rows: pd.DataFrame) -> bool:
 def _along(train: pd.DataFrame, law: Law) -> str:
     """Return the column of the law with the most different values, a size before others with enough of them."""
     counts = {name: train[name].nunique() for name in law.columns}
-    enough = [name for name, count in counts.items() if count > PREDICTED_RUNGS + 1]
+    enough = [name for name, count in counts.items() if count > PREDICTED_FOLDS + 1]
     if not enough:
         listed = ", ".join(f"{name} {count}" for name, count in counts.items())
         raise InputError(
-            f"No column of the law has more than {PREDICTED_RUNGS + 1} different values in the rows that are fitted "
+            f"No column of the law has more than {PREDICTED_FOLDS + 1} different values in the rows that are fitted "
             f"({listed}); a law cannot be tested on larger runs than it was fitted to."
         )
     return enough[0]

@@ -33,11 +33,9 @@ def coefficient(name: str, meaning: str, unit: str = "nats/token") -> Parameter:
     return Parameter(name, meaning, unit, low=0)
 
 
-def exponent(
-    name: str, meaning: str, screen: Sequence[float] = EXPONENTS, low: float = 0, high: float = 3
-) -> Parameter:
+def exponent(name: str, meaning: str, grid: Sequence[float] = EXPONENTS, low: float = 0, high: float = 3) -> Parameter:
     """Return an exponent."""
-    return Parameter(name, meaning, "1", low, high, tuple(screen))
+    return Parameter(name, meaning, "1", low, high, tuple(grid))
 
 
 class _OfLogarithms(Law):
