@@ -97,10 +97,7 @@ def clark2022(curves: pd.DataFrame) -> pd.DataFrame:
 def sldbench_split(curves: pd.DataFrame) -> pd.DataFrame:
     """Return the mixture-of-experts task of SLDBench: Clark's runs at step 249,000, the largest size held out.
 
-    Returns
-    -------
-    pandas.DataFrame
-        The benchmark's columns, the run of Clark et al. (2022), and `split` (train or test).
+    Columns are the benchmark's, the run of Clark et al. (2022), and `split` (train or test).
     """
     kept = curves[curves.step == 249_000]
     columns = ["hyper_id", "num_experts", "dense_parameter_count", "loss_validation"]

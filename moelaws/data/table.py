@@ -25,10 +25,7 @@ AS_IT_IS = Mapping()
 def read(path: str | os.PathLike[str], columns: Sequence[str], mapping: Mapping = AS_IT_IS) -> pd.DataFrame:
     """Read a table some of whose columns must be positive numbers.
 
-    Parameters
-    ----------
-    columns : sequence of str
-        The columns that must be there and hold positive numbers, such as ``1e9``; others are kept as they are.
+    `columns` must be there and hold positive numbers, such as ``1e9``; others are kept as they are.
     """
     sources = {one for name in (*columns, *mapping.columns, *mapping.units) for one in mapping.sources(name)}
     table = opened(path, dtype=dict.fromkeys(sources, str), keep_default_na=False, na_values=[""])
@@ -100,12 +97,7 @@ def _parquet(path: str | os.PathLike[str], raw: bytes, options: dict[str, Any]) 
 def numbers(table: pd.DataFrame, name: str, where: str = "The table", positive: bool = True) -> Floats:
     """Return a column as finite numbers.
 
-    Parameters
-    ----------
-    where : str
-        What the sentence about a mistake calls the table.
-    positive : bool
-        Whether zero and negative numbers are refused.
+    `where` is what the sentence about a mistake calls the table.
 
     Examples
     --------

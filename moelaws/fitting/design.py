@@ -57,11 +57,6 @@ def layout(
     ratio : tuple of two floats
         The least and most tokens per active parameter.
 
-    Returns
-    -------
-    pandas.DataFrame
-        One row for each run, the cheapest first, as :func:`moelaws.fitting.shapes.runs` gives them.
-
     Examples
     --------
     >>> from moelaws.laws import LAWS

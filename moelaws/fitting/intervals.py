@@ -163,10 +163,7 @@ class Refits:
 def refits(fit: Fit, by: str | None = None, draws: int = 1000, seed: int = 0, progress: bool = False) -> Refits:
     """Fit again to resampled groups of rows.
 
-    Parameters
-    ----------
-    by : str, optional
-        Column whose equal values make a group; by default each row by itself.
+    Rows with equal values in the column `by` make a group; by default each row does by itself.
     """
     groups = _groups(fit.table, by)
     count = groups.max() + 1
@@ -280,15 +277,7 @@ def interval(draws: Floats, level: float = 0.95, freedom: int | None = None) -> 
 def left_out(fit: Fit, by: str | None = None) -> Floats:
     """Predict each row by a fit to the rows that do not belong to it.
 
-    Parameters
-    ----------
-    by : str, optional
-        Column whose equal values are left out together; by default each row by itself.
-
-    Returns
-    -------
-    numpy.ndarray, shape (rows,)
-        Predictions, in the order of the fitted rows.
+    Rows with equal values in the column `by` are left out together; by default each row is by itself.
     """
     problem, best, groups = fit.problem, fit.problem.free(fit.coefficients), _groups(fit.table, by)
     count = groups.max() + 1
@@ -307,13 +296,7 @@ def left_out(fit: Fit, by: str | None = None) -> Floats:
 
 
 def left_out_error(fit: Fit, by: str) -> pd.Series:
-    """Return the mean relative error of each group, predicted by a fit to all others.
-
-    Returns
-    -------
-    pandas.Series
-        Mean absolute relative errors, by the group's value.
-    """
+    """Return the mean relative error of each group, predicted by a fit to all others."""
     errors = np.abs(left_out(fit, by) / fit.law.observed(fit.table) - 1)
     return pd.Series(errors).groupby(fit.table[by].to_numpy()).mean()
 
@@ -321,10 +304,7 @@ def left_out_error(fit: Fit, by: str) -> pd.Series:
 def written(value: float, ends: Sequence[float]) -> str:
     """Write a value with its interval, to two digits of the interval's half-width.
 
-    Parameters
-    ----------
-    ends : sequence of two floats
-        Low and high end; the high one may be infinite.
+    The high end may be infinite.
 
     Examples
     --------

@@ -28,10 +28,7 @@ _UNREACHED = 1e300
 def interpolated(dense: pd.DataFrame, loss: ArrayLike) -> Floats:
     """Return the compute at which a line through the dense runs has a loss, on logarithmic axes.
 
-    Parameters
-    ----------
-    dense : pandas.DataFrame
-        Columns `flops` and `loss`: the best dense runs, whose loss falls with compute.
+    `dense` has columns `flops` and `loss`, which falls with compute; beyond its losses the answer is NaN.
 
     Examples
     --------

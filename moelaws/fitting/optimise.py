@@ -161,10 +161,8 @@ def least_squares(
     leaves out the rows beyond the bend of a Huber loss and then stops anywhere. A run that starts from the end of
     another has to gain nothing.
 
-    Parameters
-    ----------
-    tolerance : float
-        Relative change of the objective, and of the coordinates, at which a run stops. A loose one is for a first look.
+    `tolerance` is the relative change of objective and coordinates at which a run stops; a loose one is for a
+    first look.
     """
     if not problem.indices:
         return Optimum(start, True)
@@ -298,17 +296,8 @@ def search(problem: Problem, count: int) -> tuple[pd.DataFrame, Optimum]:
     All starts are looked at in one batch, the lowest of these looks are followed roughly by SciPy's least squares, and
     the lowest of those to their ends, until two have the same.
 
-    Parameters
-    ----------
-    count : int
-        How many starts of the grid; with a single one nothing else is tried.
-
-    Returns
-    -------
-    tried : pandas.DataFrame
-        The starts: objective there, and where the search from it ended, and free coefficients.
-    best : Optimum
-        The lowest end.
+    With `count` one, no start but the best of the grid is tried. Returned are the starts, with the objective there
+    and where the search from each ended, and the lowest end.
     """
     starts, heights = (x[:count] for x in initial_grid(problem))
     if count > 1 and (more := len(_shapes(problem)) - 1) > 0:

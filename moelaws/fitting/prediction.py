@@ -59,13 +59,6 @@ def noise(refits: Refits, count: int, seed: int = 0) -> Floats:
     freedom that it leaves, counted in groups. Each error is drawn equally often and moved by the width of a
     normal kernel, as the errors of few rows have no tail beyond the largest of them (a smoothed bootstrap).
 
-    Parameters
-    ----------
-    refits : Refits
-        The fit, and how many groups of rows move together.
-    count, seed : int
-        How many errors, and the seed of their order and of the kernel.
-
     References
     ----------
     B. W. Silverman and G. A. Young, The bootstrap: to smooth or not to smooth?, Biometrika 74 (1987) 469–479; the

@@ -160,10 +160,7 @@ def report(fit: Fit, refits: Refits | None = None, held_out: pd.DataFrame | None
 def plot(fit: Fit, held_out: pd.DataFrame | None = None) -> Figure:
     """Draw observed against predicted responses, and relative errors against what was predicted.
 
-    Parameters
-    ----------
-    held_out : pandas.DataFrame, optional
-        Rows that it was not fitted to, drawn as open marks.
+    Rows held out are drawn as open marks.
     """
     import matplotlib.pyplot as plt
 

@@ -68,10 +68,7 @@ def refuse(law: Law, table: pd.DataFrame) -> None:
 def faults(read: Sequence[str], table: pd.DataFrame) -> Iterator[str]:
     """Yield a sentence for everything that no law that reads some columns can be fitted to.
 
-    Parameters
-    ----------
-    read : sequence of str
-        The columns, the response among them.
+    The columns `read` include the response.
     """
     for name in read:
         if name in QUANTITIES:
@@ -148,11 +145,7 @@ def _checkpoints(read: Sequence[str], table: pd.DataFrame) -> tuple[str, int] | 
 def final(table: pd.DataFrame) -> pd.DataFrame:
     """Return the last row of each run.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Rows with a column of runs and one of steps or tokens, of the names in
-        :mod:`moelaws.data.quantities`.
+    Columns of runs and of steps have one of the names in :mod:`moelaws.data.quantities`.
     """
     run = next((name for name in RUNS if name in table), None)
     step = next((name for name in STEPS if name in table), None)
@@ -167,10 +160,7 @@ def final(table: pd.DataFrame) -> pd.DataFrame:
 def objections(problem: Problem, table: pd.DataFrame, best: Floats) -> Iterator[str]:
     """Yield what there is to say of the rows.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Its rows, with the columns that the law does not read.
+    `table` has the columns that the law does not read, too.
     """
     yield from _design(problem)
     yield from suspects(table, (*problem.law.columns, problem.law.response))
@@ -299,17 +289,8 @@ def ignored(law: Law, table: pd.DataFrame, errors: Floats, basis: Floats) -> dic
     as levels, numbers as a parabola (of the logarithm where they are positive). Their levels of
     significance are shared out, so that noise is named in at most :data:`CHANCE` of tables.
 
-    Parameters
-    ----------
-    errors : numpy.ndarray, shape (rows,)
-        Errors of the fit, orthogonal to `basis`.
-    basis : numpy.ndarray, shape (rows, free coefficients)
-        Orthonormal basis of what the law's coefficients can move.
-
-    Returns
-    -------
-    dict
-        Column → share, largest first.
+    `errors` are orthogonal to `basis`, an orthonormal one of what the coefficients can move. Returned are columns
+    and shares, the largest first.
     """
     if len(table) > MOST_ROWS:
         chosen = np.sort(np.random.default_rng(0).choice(len(table), MOST_ROWS, replace=False))

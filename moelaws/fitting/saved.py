@@ -134,10 +134,7 @@ def load(
 ) -> tuple[Fit, Refits | None]:
     """Read a saved fit; it predicts the same to the last bit.
 
-    Parameters
-    ----------
-    makers : mapping, optional
-        By name, what makes the laws that are none of the registry.
+    `makers` make, by name, the laws that are none of the registry.
     """
     path = Path(folder)
     manifest = _checked(path / _MANIFEST)

@@ -67,10 +67,7 @@ class Plan:
 def plan(rows: pd.DataFrame, law: Law, holdout: str | None = None, progress: bool = False) -> tuple[Plan, Comparison]:
     """Choose what a chapter compares, and compare it once, so that the chapter is known to run.
 
-    Parameters
-    ----------
-    holdout : str, optional
-        Condition of the rows held out; by default those of the largest compute.
+    By default the rows of the largest compute are held out.
     """
     refuse(law, rows)
     holdout = holdout or region(rows, law)

@@ -40,12 +40,8 @@ def read(
 ) -> pd.DataFrame:
     """Read a table in the names and units of the book, with what an architecture adds to it.
 
-    Parameters
-    ----------
-    columns : list of str
-        Columns that must be there and hold positive numbers.
-    config : str, optional
-        A ``config.json`` that all rows share; by default that which each row names in its column ``config``.
+    `columns` must hold positive numbers. All rows share a `config`, or each names its own in the column
+    ``config``.
     """
     return mapping.apply(_opened(path, columns, mapping, config), columns, str(path))
 

@@ -302,10 +302,7 @@ class Ledger:
     def cards(self, *claims: str) -> "Cards":
         """Return the decisions on some claims as a page shows them, each with its criterion and its function's source.
 
-        Parameters
-        ----------
-        *claims : str
-            Ids, with or without the paper's key: ``"C01"`` or ``"yang2025-C01"``.
+        Ids are given with or without the paper's key: ``"yang2025-C01"`` or ``"C01"``.
         """
         names = [claim if claim.startswith(f"{self.paper}-") else f"{self.paper}-{claim}" for claim in claims]
         for name in names:
@@ -349,11 +346,8 @@ def papers() -> list[str]:
 def stored(paper: str | None = None) -> list[dict[str, Any]]:
     """Read the verdicts that the stored notebooks hold.
 
-    Returns
-    -------
-    list of dict
-        One for each claim: the fields of :class:`Decision`, and `page`, the notebook that stores it. Papers in the
-        order of their chapters.
+    Each has the fields of :class:`Decision`, and `page`, the notebook that stores it; papers in the order of their
+    chapters.
     """
     if paper is not None and paper not in papers():
         raise InputError(f"There are no claims of a paper '{paper}'; the papers are {', '.join(papers())}.")
@@ -368,11 +362,6 @@ def stored(paper: str | None = None) -> list[dict[str, Any]]:
 
 def claims(paper: str | None = None) -> pd.DataFrame:
     """Return the claims of a paper, or of all, with their verdicts, one row each by id.
-
-    Parameters
-    ----------
-    paper : str, optional
-        Key of one paper, such as ``yang2025``.
 
     Examples
     --------

@@ -251,6 +251,8 @@ class Architecture:
     ) -> int:
         """Forward FLOP of one token in a sequence, with attention scores.
 
+        It is averaged over the tokens of the sequence and rounded down.
+
         Parameters
         ----------
         causal : bool
@@ -258,11 +260,6 @@ class Architecture:
             as many papers do. A layer with a sliding window has at most `window` scores per token.
         output_layer, router : bool
             Whether these are counted; they are by default. Gates of shared experts go with routers.
-
-        Returns
-        -------
-        int
-            FLOP, averaged over the tokens of the sequence and rounded down.
 
         Examples
         --------

@@ -64,10 +64,7 @@ class Lab:
     def buy(self, names: Iterable[str]) -> pd.DataFrame:
         """Pay for runs and return all that were bought so far, with their loss; a run is paid for once.
 
-        Returns
-        -------
-        DataFrame
-            All runs bought so far, in the order of the catalogue.
+        Returned are all runs bought so far, in the order of the catalogue.
 
         Raises
         ------
