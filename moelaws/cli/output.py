@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+
+
 def echo_json(report: Any) -> None:
     """Print JSON, in which a number that is infinite or undefined is null."""
     click.echo(json.dumps(_plain(report), indent=2, ensure_ascii=False, allow_nan=False))
