@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
 
 SWAPS = {
     ast.Add: ("+", "-"),
@@ -35,6 +36,7 @@ OPPOSITES = {
     ast.In: ("in", "not in"),
     ast.NotIn: ("not in", "in"),
 }
+DRAWN = ("image/", "application/vnd.moelaws.figure")
 SYMMETRIC = {"min", "max", "minimum", "maximum", "isclose", "allclose", "array_equal", "isinstance"}
 
 
@@ -238,7 +240,7 @@ def of_table(path: str, source: bytes) -> list[Change]:
 
 
 def of_outputs(path: str, source: bytes) -> list[Change]:
-    """Return a change of one of the first four digits of every decimal number that a notebook printed.
+    """Return a change of one of the first four digits of every decimal number that a notebook printed or glued.
 
     Drawings are left out: their numbers are coordinates.
     """
@@ -246,19 +248,21 @@ def of_outputs(path: str, source: bytes) -> list[Change]:
     for cell in json.loads(source)["cells"]:
         for output in cell.get("outputs", []):
             for mime, value in [*output.get("data", {}).items(), ("text", output.get("text", ""))]:
-                if mime.startswith("text"):
-                    found += [_quoted(line) for line in ([value] if isinstance(value, str) else value)]
+                if value and not mime.startswith(DRAWN):
+                    found += _stored(mime, value)
     changes, after = [], 0
-    for line in filter(None, found):
-        if (at := source.find(line, after)) >= 0:
-            after = at + len(line)
-            for match in re.finditer(rb"(?<![\w.#-])\d+\.\d+(?![\w.%-])", line):
-                changes.append(_digit(path, "chapters", "output", source, at + match.start(), at + match.end()))
+    for line in found:
+        at = source.index(line, after)
+        after = at + len(line)
+        for match in re.finditer(rb"(?<![\w.#-])\d+\.\d+(?![\w.%-])", line):
+            changes.append(_digit(path, Path(path).stem, "output", source, at + match.start(), at + match.end()))
     return changes
 
 
-def _quoted(line: str) -> bytes:
-    return json.dumps(line, ensure_ascii=False)[1:-1].encode()
+def _stored(key: str, value: Any) -> list[bytes]:
+    """Return the lines that hold a value in a notebook, without their indentation."""
+    lines = json.dumps({key: value}, ensure_ascii=False, indent=1, sort_keys=True).encode().splitlines()
+    return [line.strip() for line in lines[1:-1]]
 
 
 def _digit(path: str, room: str, kind: str, source: bytes, start: int, end: int) -> Change:

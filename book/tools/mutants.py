@@ -48,6 +48,7 @@ OTHERS = {
     "book",
     "book_rules",
     "execute",
+    "explorers",
     "mutants",
     "nbval_runs",
     "nbval_tolerance",
