@@ -85,7 +85,8 @@ def test_what_a_chapter_says():
     said = page.findings(compared(warnings=("one",)), "dense")
     assert said == {
         "answer": (
-            "The law dense was fitted to 3 runs: converged. Use it for runs like these; it missed those held out by 5 %."
+            "The law dense was fitted to 3 runs: converged. "
+            "Use it for runs like these; it missed those held out by 5 %."
         ),
         "runs": "The table has 5 runs.",
         "coefficients": "3 of 5 coefficients are known to better than half of their value; A, beta are not.",
@@ -236,13 +237,14 @@ def test_what_a_chapter_says_of_a_server():
     variants = pd.DataFrame({"error_held_out": [1.23, 4.56]}, index=["no work", "all four terms"])
     assert page.findings_of_serving(found, HELD, variants) == {
         "answer": (
-            "A decoding step was fitted by overhead, reads and work to 3 loads: converged. Heavier loads, held out, are "
-            "missed by 4.3 %."
+            "A decoding step was fitted by overhead, reads and work to 3 loads: converged. "
+            "Heavier loads, held out, are missed by 4.3 %."
         ),
         "coefficients": "The server has overhead 3.51 (2.79 to 3.84) ms, work more than 1 ms.",
         "comparison": "On the 2 loads held out, the law with no work errs least, by 1.2 %.",
         "identified": (
-            "The fit ended as: converged; there is no objection to it; work is known to no better than half of the value."
+            "The fit ended as: converged; there is no objection to it; "
+            "work is known to no better than half of the value."
         ),
         "runs": "The table has 5 rows, 2 of them held out.",
     }
