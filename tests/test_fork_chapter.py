@@ -312,7 +312,7 @@ def test_rows_of_a_chapter_are_chosen(book, tmp_path, monkeypatch):
     sizes = 1e7 * 2.0 ** np.arange(9)
     rows = {"n_active": sizes, "n_tokens": 20 * sizes, "flops": 120 * sizes**2, "loss": 2 + sizes**-0.1}
     ends = pd.DataFrame(rows).assign(run=range(9), part="a", n_routed=1)
-    on_the_way = ends.assign(n_tokens=1e9, loss=9.0)
+    on_the_way = ends.assign(n_tokens=ends.n_tokens / 2, loss=9.0)
     others = ends.assign(part="b", run=ends.run + 9)
     pd.concat([on_the_way, ends, others]).to_csv(tmp_path / "r.csv", index=False)
     options = ("--law", "frontier", "--where", "part == 'a'", "--final", "--holdout", "n_active > 2e9")
