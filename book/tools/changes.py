@@ -3,9 +3,11 @@
 import ast
 import json
 import re
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -272,9 +274,14 @@ def _digit(path: str, room: str, kind: str, source: bytes, start: int, end: int)
     places = significant[:4] or [len(number) - 1]
     at = places[start % len(places)]
     at = at if number[at].isdigit() else 0
-    line = source.count(b"\n", 0, start) + 1
+    line = bisect_left(_ends(source), start) + 1
     other = str((int(number[at]) + 1 + start % 8) % 10)
     return Change(path, room, kind, line, line, start + at, start + at + 1, other)
+
+
+@lru_cache(maxsize=1)
+def _ends(source: bytes) -> list[int]:
+    return [match.start() for match in re.finditer(rb"\n", source)]
 
 
 def sample(changes: list[Change], count: int, seed: int) -> list[Change]:
