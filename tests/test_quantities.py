@@ -66,6 +66,10 @@ def test_conventions_of_two_values():
         "(--where \"loss_set == 'a'\"), or pool them (--pool loss_set, or a table without the column)."
     )
     assert not list(rows.faults(["flops"], table.assign(flops=1e18)))
+    counted = pd.DataFrame({"n_embedding_counted": ["yes", "no"], "n_active": 1e8, "n_total": 2e8, "n_dense": 1e8})
+    for read in (["n_active", "n_total", "n_dense"], ["n_dense", "n_total", "n_active"]):
+        (sentence,) = rows.faults(read, counted)
+        assert "between which n_active and n_total and n_dense cannot be compared" in sentence
     (unit,) = rows.faults(["loss"], table.drop(columns="loss_set").assign(loss_unit="ppl"))
     assert unit == (
         "Column 'loss_unit' has the value ppl; nats/token, bits/token, bits/byte are expected, and --unit "
