@@ -14,7 +14,7 @@ from moelaws.cli.main import main
 from moelaws.data import processor
 from moelaws.data.table import read
 from moelaws.errors import InputError
-from moelaws.fitting import isoflop
+from moelaws.fitting import isoflop, optimum, saved
 from moelaws.laws import find
 from moelaws.ledger import functions
 from moelaws.paths import ROOT
@@ -361,6 +361,36 @@ def test_a_plan_as_text(capsys):
     allocate._show(plan)
     first = capsys.readouterr().out.split("\n")[0]
     assert first == "wan2026, 1e+20 FLOP: EXTRAPOLATION by 1.2 decades, 0.46 of the range of the runs"
+
+
+def test_the_best_run_of_a_fit_as_text(monkeypatch):
+    """With a line for each expansion where there are several, and the intervals that there are."""
+    fitted = SimpleNamespace(law=find("wang2024"), table=range(45), warnings=("One.",))
+    by_expansion = pd.DataFrame({"expansion": [1.0, 8.0], "loss": [2.5, 2.25]})
+    best = SimpleNamespace(
+        run={"n_active": 1.2345678e9, "n_routed": 8.0}, loss=2.25, intervals={"n_active": (1e9, 2e9)}, distance=0.1,
+        by_expansion=by_expansion, warnings=("Two.",),
+    )  # fmt: skip
+    monkeypatch.setattr(saved, "load", lambda folder: (fitted, None))
+    monkeypatch.setattr(optimum, "optimum", lambda *_, **__: best)
+    result = run("allocate", "--fit", "kept", "--flops", "1e21")
+    assert result.stdout.splitlines() == [
+        "wang2024, fitted to 45 rows, 1e+21 FLOP: the run of lowest loss",
+        "    n_active = 1.235e+09 (1e+09 to 2e+09)",
+        "    n_routed = 8",
+        "    loss = 2.25",
+        " expansion  loss",
+        "         1   2.5",
+        "         8  2.25",
+    ]
+    assert result.stderr.splitlines() == ["Warning: One.", "Warning: Two."]
+    best.by_expansion = by_expansion.head(1)
+    assert len(run("allocate", "--fit", "kept", "--flops", "1e21").stdout.splitlines()) == 4
+    report = json.loads(run("allocate", "--fit", "kept", "--flops", "1e21", "--json").stdout)
+    assert report == {
+        "law": "wang2024", "flops": 1e21, "run": best.run, "loss": 2.25, "intervals": {"n_active": [1e9, 2e9]},
+        "by_expansion": [{"expansion": 1.0, "loss": 2.5}], "distance": 0.1, "warnings": ["One.", "Two."],
+    }  # fmt: skip
 
 
 YUN = ("allocate", "--law", "yun2024", "--flops", "1e21")

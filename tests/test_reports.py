@@ -189,7 +189,7 @@ SMALL = (LADDER.n_active < 1e9).to_numpy()
         ),
         (
             ["bilinear", "power_product"],
-            LADDER.assign(bilinear=1),
+            LADDER.assign(power_product=2, bilinear=1, stacked=3),
             {},
             "The table has a column 'bilinear', which is the name of a law or of an average.",
         ),
