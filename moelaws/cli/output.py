@@ -84,6 +84,8 @@ def check_picture(path: str) -> None:
             raise InputError(f"{path}: this is a link or a folder; a file is expected.")
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".moelaws-") as scratch:
             Path(scratch, target.name).touch()
+    except InputError:
+        raise
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{path[:200]}: the file cannot be written ({reason}).") from None

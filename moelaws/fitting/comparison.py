@@ -312,7 +312,7 @@ def _check(laws: Sequence[Law], table: pd.DataFrame, train: NDArray[np.bool_], b
     if group is not None and group not in table.columns:
         raise InputError(f"The table has no column '{group}', whose equal values should be drawn together.")
     if taken := {*names, *AVERAGES} & set(table.columns):
-        raise InputError(f"The table has a column '{taken.pop()}', which is the name of a law or of an average.")
+        raise InputError(f"The table has a column '{min(taken)}', which is the name of a law or of an average.")
 
 
 def _fitted(law: Law, rows: pd.DataFrame, subset: NDArray[np.bool_], loss: Loss, by: str) -> Fit:

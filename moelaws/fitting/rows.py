@@ -93,9 +93,9 @@ def faults(read: Sequence[str], table: pd.DataFrame) -> Iterator[str]:
         if len(values) > 1:
             listed = ", ".join("(empty)" if pd.isna(value) else str(value) for value in values[:4])
             yield (
-                f"Column '{name}' has the values {listed}, between which {' and '.join(set(qualified) & set(read))} "
-                f"cannot be compared: choose rows (--where \"{name} == '{values[0]}'\"), or pool them "
-                f"(--pool {name}, or a table without the column)."
+                f"Column '{name}' has the values {listed}, between which "
+                f"{' and '.join(one for one in qualified if one in read)} cannot be compared: choose rows "
+                f"(--where \"{name} == '{values[0]}'\"), or pool them (--pool {name}, or a table without the column)."
             )
     if found := _checkpoints(read, table):
         run, most = found

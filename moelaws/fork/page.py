@@ -65,7 +65,7 @@ def beside(found: Fit) -> pd.DataFrame:
 
 def objections(found: Fit) -> pd.DataFrame:
     """Return the status of a fit and its first seven warnings as a table."""
-    said = [f"Status: {found.status}.", *(found.warnings or ("Nothing else is to be said against this found.",))]
+    said = [f"Status: {found.status}.", *(found.warnings or ("Nothing else is to be said against this fit.",))]
     return pd.DataFrame({"the fit": said[:8]}, index=range(1, len(said[:8]) + 1))
 
 
