@@ -14,9 +14,11 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print JSON and not
 @click.command("plan")
 @click.option("--law", "name", required=True, metavar="NAME", help="The law that the runs are to be fitted by.")
 @click.option("--flops", required=True, type=float, metavar="C", help="Compute of all runs together, FLOP.")
-@click.option("--curves", type=int, default=3, show_default=True, help="Budgets: curves of equal compute.")
+@click.option(
+    "--curves", type=click.IntRange(1, 1000), default=3, show_default=True, help="Budgets: curves of equal compute."
+)
 @click.option("--span", type=float, default=10.0, show_default=True, help="The largest budget over the smallest.")
-@click.option("--sizes", type=int, default=5, show_default=True, help="Sizes on a curve.")
+@click.option("--sizes", type=click.IntRange(2, 1000), default=5, show_default=True, help="Sizes on a curve.")
 @click.option(
     "--ratio", default="5,100", show_default=True, metavar="A,B", help="Tokens per parameter, least and most."
 )

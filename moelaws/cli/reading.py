@@ -43,10 +43,9 @@ def mapping_of(file: str | None, rename: tuple[str, ...], unit: tuple[str, ...],
     """Return the mapping that options and a mapping file give; an option comes before the file."""
     from moelaws.data import mapping
 
-    units = {name: _unit(text) for name, text in name_and_text(unit, "--unit")}
-    options = mapping.checked(
-        mapping.Mapping(columns=dict(name_and_text(rename, "--map")), units=units, decimal=decimal), "Option --unit"
-    )
+    columns = dict(name_and_text(rename, "--map"))
+    units: dict[str, str | float] = dict(name_and_text(unit, "--unit"))
+    options = mapping.checked(mapping.Mapping(columns=columns, units=units, decimal=decimal), "Option --unit")
     return options if file is None else mapping.read(file).and_also(options)
 
 
@@ -64,10 +63,3 @@ def rows_of(
     from moelaws.fork.tables import read
 
     return read(table, list(columns), mapping_of(file, rename, unit, decimal), config)
-
-
-def _unit(text: str) -> str | float:
-    try:
-        return float(text)
-    except ValueError:
-        return text

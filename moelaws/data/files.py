@@ -30,6 +30,7 @@ _FORMATS = {
     b"\xff\xfe": "UTF-16 text; save it as UTF-8",
     b"\xfe\xff": "UTF-16 text; save it as UTF-8",
     b"\x1f\x8b": "packed twice; unpack it first",
+    b"version https://git-lfs": "a pointer of Git LFS, not the file itself; git lfs pull fetches that",
 }
 
 

@@ -71,6 +71,8 @@ def _csv(path: str | os.PathLike[str], raw: bytes, options: dict[str, Any]) -> p
         text = text.replace("\r", "\n")
     if text.lstrip().startswith("#"):
         raise InputError(f"{path}: the first line is a comment; a line with the names of the columns is expected.")
+    if what := {"{": "JSON", "[": "JSON", "<": "a web page or XML"}.get(text.lstrip()[0]):
+        raise InputError(f"{path}: the file is {what}; a CSV table with one header line is expected.")
     head = text.lstrip().partition("\n")[0]
     separator = max(",;\t", key=head.count)
     if not head.count(separator) and (found := re.search(r"\w\s*(\||:|  +| )\s*\w", head)):
@@ -142,7 +144,7 @@ def faults(table: pd.DataFrame, name: str, where: str = "The table", positive: b
 
 def _hint(cell: object) -> str:
     """Say how a cell that is a number to its writer can be read."""
-    if re.fullmatch(r"\s*-?\d+(,\d+)+(\.\d+)?\s*", str(cell)):
+    if re.fullmatch(r"\s*-?\d+(,\d+)+(\.\d+)?(e[+-]?\d+)?\s*", str(cell), re.IGNORECASE):
         return " (--decimal , reads a comma before decimals, --decimal . commas between thousands)"
     if number := re.fullmatch(r"\s*([\d.]+)\s*([KMBGT])\s*", str(cell), re.IGNORECASE):
         power = round(np.log10(SUFFIXES[number[2].upper()]))

@@ -1,6 +1,7 @@
 """A chapter on a reader's own runs: its files, written all or none, and the list of what to delete."""
 
 import fcntl
+import json
 import os
 import re
 import shutil
@@ -30,6 +31,8 @@ from moelaws.serving.measured import COLUMNS as SERVED
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 LONGEST_NAME = 40
+MARKUP = frozenset("`*_{}[]<>$\\|~^#@")
+"""What a page would take for markup, so that titles cannot have it."""
 SHARE = 0.2
 """Which part of the runs is held out, about: those of the largest compute."""
 
@@ -226,7 +229,9 @@ def write(
             _write_data(made, name, rows, words["title"])
             if config is not None:
                 (made / "config.json").write_bytes(config)
-            text = _Page(_TEMPLATES.joinpath(template).read_text(encoding="utf-8")).substitute({"name": name, **words})
+            condition = json.dumps(words["holdout"], ensure_ascii=False)  # a text of Python's, whatever marks are in it
+            told = {"name": name, "condition": condition, **words}
+            text = _Page(_TEMPLATES.joinpath(template).read_text(encoding="utf-8")).substitute(told)
             Path(scratch, "page.md").write_text(text, encoding="utf-8")
             Path(scratch, _CONTENTS).write_text(_with_chapter(contents, page.stem), encoding="utf-8")
             try:
