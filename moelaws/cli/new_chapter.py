@@ -69,7 +69,7 @@ def new_chapter_command(
         not title.strip() or len(title) > 80 or not title.isprintable() or chapter.MARKUP & set(title)
     ):
         raise InputError(
-            "Option --title has no text, more than 80 letters or a mark such as * or {; a title of one line is expected."
+            "Option --title has no text, more than 80 letters or a mark such as *; a title of one line is expected."
         )
     if holdout is not None and "`" in holdout:
         raise InputError(f"Option --holdout is '{holdout[:80]}'; a condition without the mark ` is expected.")

@@ -48,6 +48,8 @@ def contents(path: str | os.PathLike[str], largest: int = LARGEST) -> bytes:
     name = os.fspath(path)
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", name):
         raise InputError(f"{name}: remote addresses are not read; download the file and give its path.")
+    if name == "-" and sys.stdin is None:
+        raise InputError("-: standard input is closed; a table is expected there.")
     try:
         raw = sys.stdin.buffer.read(largest + 1) if name == "-" else _regular(name, largest)
         if raw.startswith(b"\x1f\x8b"):
