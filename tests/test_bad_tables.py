@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -188,6 +189,13 @@ def test_addresses_are_not_opened(address, tmp_path, monkeypatch):
     refused(call(tmp_path, monkeypatch, address, []), "remote addresses are not read")
 
 
+def test_points_that_no_model_has(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "points.csv").write_text(cell(N, "1e300", row=7), encoding="utf-8")
+    assert CliRunner().invoke(main, ["fit", str(EXAMPLE), "--law", "wang2024", "--out", "kept"]).exit_code == 0
+    refused(CliRunner().invoke(main, ["predict", "kept", "points.csv"]), "Row 8, column 'n_active': 1e+300 is found")
+
+
 def test_a_fit_that_was_tampered_with(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copy(EXAMPLE, "mine.csv")
@@ -266,6 +274,31 @@ def test_what_is_read_after_all(content, options, tmp_path, monkeypatch):
     result = call(tmp_path, monkeypatch, "mine.csv", options)
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("wang2024, 45 rows: converged")
+
+
+PARQUET = pd.read_csv(EXAMPLE)
+
+
+@pytest.mark.parametrize(
+    ("rows", "outcome"),
+    [
+        (PARQUET, "wang2024, 45 rows: converged"),
+        (PARQUET.assign(who=[[1, 2]] * 45), "wang2024, 45 rows: converged"),
+        (PARQUET.assign(loss=PARQUET.loss.where(PARQUET.index != 6)), "row 7, column 'loss': an empty cell is found"),
+        (PARQUET.assign(loss=True), "row 1, column 'loss': 'True' is found"),
+        (PARQUET.assign(loss=pd.Timestamp("2026-01-01")), "row 1, column 'loss': '2026-01-01"),
+        (PARQUET.iloc[:0], "the table has no rows"),
+    ],
+    ids=["numbers", "lists beside them", "an empty cell", "true and false", "times", "no rows"],
+)
+def test_what_parquet_holds(rows, outcome, tmp_path, monkeypatch):
+    monkeypatch.setattr(pd, "read_parquet", lambda *arguments, **options: rows)  # needs a library that may be missing
+    (tmp_path / "mine.csv").write_bytes(b"PAR1 and what follows")
+    result = call(tmp_path, monkeypatch, "mine.csv", [])
+    if "converged" in outcome:
+        assert result.stdout.startswith(outcome)
+    else:
+        refused(result, outcome)
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,31 @@ def test_laws_and_curves_of_a_table_with_other_names(tmp_path):
     assert found["at"]["size"] == pytest.approx(plain["at"]["size"])
 
 
+def test_points_need_only_what_the_law_reads(tmp_path):
+    given = pd.read_csv(EXAMPLES / "candidates.csv")
+    renamed = given.assign(n_tokens=given.n_tokens / 1e9).rename(columns={"n_tokens": "D", "n_active": "N"})
+    renamed.to_csv(tmp_path / "mine.csv", index=False)
+    path = written(
+        tmp_path,
+        "columns: {n_active: N, n_tokens: D, loss: ppl}\n"
+        "units: {n_tokens: billion, loss: perplexity}\n"
+        "rows: set == 1\n",
+        "map.yaml",
+    )
+    fitted = tmp_path / "kept"
+    assert run("fit", EXAMPLES / "runs.csv", "--law", "wang2024", "--out", fitted).exit_code == 0
+    tables = ((EXAMPLES / "candidates.csv",), (tmp_path / "mine.csv", "--mapping", path))
+    asked = {
+        "predictions": ("predict", fitted),
+        "runs": ("suggest", "--fit", fitted, "--flops", "1e20", "--parameter", "gamma"),
+    }
+    for answer, question in asked.items():
+        plain, mapped = (json.loads(run(*question, *table, "--json").stdout)[answer] for table in tables)
+        assert plain
+        for one, other in zip(plain, mapped, strict=True):
+            assert other == pytest.approx(one)
+
+
 def test_columns_that_an_architecture_gives(tmp_path):
     shutil.copy(EXAMPLES / "config.json", tmp_path)
     rows = written(tmp_path, "config,n_tokens,loss\nconfig.json,1e12,2.0\nconfig.json,2e12,1.9\n")

@@ -3,9 +3,12 @@
 What they compute with is imported when they run, so that other commands start at once.
 """
 
+from typing import Any
+
 import click
 
 from moelaws.cli.output import echo_json, numbers_of, pairs_of
+from moelaws.cli.reading import mapped, points_of
 from moelaws.errors import InputError
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
@@ -54,13 +57,20 @@ def plan_command(
 @click.option(
     "--fit", "folder", required=True, metavar="DIR", type=click.Path(), help="What 'moelaws fit --out' wrote."
 )
-@click.argument("candidates", metavar="CANDIDATES.csv", type=click.Path())
+@click.argument("candidates", metavar="CANDIDATES.csv", type=click.Path(allow_dash=True))
+@mapped
 @click.option("--flops", required=True, type=float, metavar="C", help="Compute of the new runs together, FLOP.")
 @click.option("--parameter", metavar="NAME", help="The parameter whose interval is to shrink; or")
 @click.option("--at", multiple=True, metavar="COLUMN=X", help="a run whose prediction is to be known better.")
 @_json
 def suggest_command(
-    folder: str, candidates: str, flops: float, parameter: str | None, at: tuple[str, ...], as_json: bool
+    folder: str,
+    candidates: str,
+    flops: float,
+    parameter: str | None,
+    at: tuple[str, ...],
+    as_json: bool,
+    **reading: Any,
 ) -> None:
     """Of the runs in CANDIDATES.csv, those that shrink an interval most for a budget.
 
@@ -71,12 +81,11 @@ def suggest_command(
     Example: moelaws fit data/examples/runs.csv --law wang2024 --out first &&
     moelaws suggest --fit first data/examples/candidates.csv --flops 1e20 --parameter gamma
     """
-    from moelaws.data import table as tables
     from moelaws.fitting import saved
     from moelaws.fitting.design import half_width, suggest
 
     fitted, _ = saved.load(folder)
-    rows = tables.read(candidates, [*fitted.law.columns, *(["flops"] if "flops" not in fitted.law.columns else [])])
+    rows = points_of(candidates, dict.fromkeys([*fitted.law.columns, "flops"]), **reading)
     point = pairs_of(at, "--at") if at else None
     picked = suggest(fitted, rows, flops, parameter, point)
     today = half_width(fitted, parameter, point)

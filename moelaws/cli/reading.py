@@ -49,17 +49,16 @@ def mapping_of(file: str | None, rename: tuple[str, ...], unit: tuple[str, ...],
     return options if file is None else mapping.read(file).and_also(options)
 
 
-def rows_of(
-    table: str,
-    columns: Iterable[str],
-    *,
-    file: str | None,
-    rename: tuple[str, ...],
-    unit: tuple[str, ...],
-    decimal: Any,
-    config: str | None,
-) -> "pd.DataFrame":
-    """Read a table as the options say."""
+def rows_of(table: str, columns: Iterable[str], *, config: str | None, **mapping: Any) -> "pd.DataFrame":
+    """Read a table of runs as the options say."""
     from moelaws.fork.tables import read
 
-    return read(table, list(columns), mapping_of(file, rename, unit, decimal), config)
+    return read(table, list(columns), mapping_of(**mapping), config)
+
+
+def points_of(table: str, columns: Iterable[str], *, config: str | None, **mapping: Any) -> "pd.DataFrame":
+    """Read a table of runs that are still to be made, of which a mapping may say more than there is."""
+    from moelaws.fork.tables import read
+
+    columns = list(columns)
+    return read(table, columns, mapping_of(**mapping).about(columns), config)

@@ -125,5 +125,5 @@ def within(folder: Path, name: str, where: str | os.PathLike[str]) -> Path:
     """
     path = folder / str(name)
     if "\0" in str(name) or not path.resolve().is_relative_to(folder.resolve()):
-        raise InputError(f"{where}: path {str(name)!r} leaves the folder '{folder.name}'.")
+        raise InputError(f"{where}: path {str(name)!r} leaves the folder '{folder.resolve().name}'.")
     return path

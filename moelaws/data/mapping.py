@@ -16,7 +16,7 @@ A mapping is given by options, or by a YAML file that can be kept beside the tab
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -79,6 +79,14 @@ class Mapping(BaseModel):
             conventions=self.conventions | other.conventions,
             decimal=other.decimal or self.decimal,
             rows=other.rows or self.rows,
+        )
+
+    def about(self, columns: Collection[str]) -> "Mapping":
+        """Return what the mapping says of some columns, for a table that need not have the others."""
+        return Mapping(
+            columns={name: source for name, source in self.columns.items() if name in columns},
+            units={name: unit for name, unit in self.units.items() if name in columns},
+            decimal=self.decimal,
         )
 
     def sources(self, name: str) -> tuple[str, ...]:

@@ -100,7 +100,10 @@ def _parquet(path: str | os.PathLike[str], raw: bytes, options: dict[str, Any]) 
         raise InputError(f"{path}: Parquet is read by pyarrow, which is not installed; save it as CSV.") from None
     except Exception as error:  # of pyarrow, which has no module to name it by where it is missing
         raise InputError(f"{path}: this is no Parquet file ({' '.join(str(error).split())[:200]}).") from None
-    return table.astype(str).where(table.notna(), "") if options.get("dtype") is str else table
+    if options.get("dtype") is str:
+        return table.astype(str).where(table.notna(), "")
+    nested = [name for name in table if not table[name].map(pd.api.types.is_scalar).all()]
+    return table.astype(dict.fromkeys(nested, str))
 
 
 def numbers(table: pd.DataFrame, name: str, where: str = "The table", positive: bool = True) -> Floats:
@@ -131,6 +134,8 @@ def numbers(table: pd.DataFrame, name: str, where: str = "The table", positive: 
 def faults(table: pd.DataFrame, name: str, where: str = "The table", positive: bool = True) -> Iterator[str]:
     """Yield a sentence for each cell of a column that is no finite, or no positive, number."""
     cells = only(table, name, where)
+    if pd.api.types.is_bool_dtype(cells) or pd.api.types.is_datetime64_any_dtype(cells):
+        cells = cells.astype(str)  # which would count as numbers
     column = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
     good = np.isfinite(column) & ((column > 0) | (not positive))
     for row in map(int, np.flatnonzero(~good)):
