@@ -10,7 +10,7 @@ export LC_ALL := C.UTF-8
 
 CHECKS := ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
 
-.PHONY: help book test test-all lab bench mutants lock clean .venv/.installed
+.PHONY: help book test test-slow test-all lab bench mutants lock clean .venv/.installed
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -23,10 +23,11 @@ test: .venv/.installed ## check style, types, units, chapters and the built site
 	$(PY) -m $(CHECKS)
 	$(PY) -m pytest
 
-test-all: .venv/.installed ## the same and the slow tests, and the chapters as other processors run them
-	$(PY) -m $(CHECKS)
-	$(PY) -m pytest -m ""
+test-slow: .venv/.installed ## the slow tests, and the chapters as other processors run them
+	$(PY) -m pytest -m slow
 	$(PY) book/tools/other_kernels.py
+
+test-all: test test-slow ## both
 
 lab: .venv/.installed ## open JupyterLab on the notebooks for teachers and students, in lab/
 	$(PY) book/tools/teach.py

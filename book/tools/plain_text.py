@@ -114,12 +114,8 @@ class Book:
         self.config = yaml.safe_load((self.root / "_config.yml").read_text(encoding="utf-8"))
         contents = yaml.safe_load((self.root / "_toc.yml").read_text(encoding="utf-8"))
         entries = [(contents["root"], "")]
-        chapters = 0
         for part in contents["parts"]:
-            for entry in part["chapters"]:
-                chapters += bool(part.get("numbered"))
-                number = str(chapters) if part.get("numbered") else ""
-                entries += [(file, number) for file in _files(entry)]
+            entries += [(file, _number(file)) for entry in part["chapters"] for file in _files(entry)]
         names = [(re.sub(r"\.(md|ipynb)$", "", file), number) for file, number in entries]
         there = [one for one in names if any((self.root / f"{one[0]}{end}").exists() for end in (".ipynb", ".md"))]
         self.pages = {name: Page.read(self.root, name, number) for name, number in there}
@@ -337,6 +333,12 @@ class _Teller:
 
 def _files(entry):
     return [entry["file"], *(file for section in entry.get("sections", []) for file in _files(section))]
+
+
+def _number(file):
+    """Return the number that a chapter's file begins with, without its zeros; empty for other pages."""
+    begins = re.match(r"chapters/(\d+)-", file)
+    return str(int(begins[1])) if begins else ""
 
 
 def _labels(page, counts):
