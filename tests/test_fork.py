@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import threading
+from html import escape
 
 import numpy as np
 import pandas as pd
@@ -302,7 +303,21 @@ def test_a_chapter_takes_no_other_ones_place(book):
 
 
 def code_of(page):
-    return "\n".join(re.findall(r"^```\{code-cell\}.*?\n(.*?)^```", page, re.M | re.S))
+    return re.findall(r"^```\{code-cell\} ipython3\n(?:---\n.*?^---\n|:tags:.*?\n)?(.*?)^```", page, re.M | re.S)
+
+
+def test_objections_are_shown_whole(book, monkeypatch):
+    rows = pd.read_csv(EXAMPLES / "runs.csv")
+    plan = chapter.Plan("dense", ("dense", "dense_tied"), "flops > 4e18", "n_active", {})
+    _, page = chapter.write("mine", rows, chapter.words_of_runs("mine", plan))
+    monkeypatch.setattr("moelaws.load", lambda name: rows)
+    names = {}
+    with pd.option_context("display.max_colwidth", 50):
+        exec(code_of(page.read_text(encoding="utf-8"))[0], names)  # as written by the package itself
+        found, shown = names["found"], names["page"].objections(names["found"])
+        assert any("'n_routed'" in sentence for sentence in found.warnings)
+        assert all(escape(sentence, quote=False) in shown.to_html() for sentence in found.warnings)
+        assert names["page"].findings(names["compared"], "dense")["answer"].endswith(" %.")
 
 
 def test_no_condition_becomes_code(book):
@@ -310,14 +325,14 @@ def test_no_condition_becomes_code(book):
     rows = pd.read_csv(EXAMPLES / "isoflop.csv").assign(text="plain")
     plan = chapter.Plan("dense", ("dense", "dense_tied"), evil, "n_active", {})
     folder, page = chapter.write("mine", rows, chapter.words_of_runs("mine", plan))
-    for code in (code_of(page.read_text(encoding="utf-8")), (folder / "claims.py.stub").read_text(encoding="utf-8")):
-        calls = [node for node in ast.walk(ast.parse(_without_headers(code))) if isinstance(node, ast.Call)]
+    cells, stub = (
+        code_of(page.read_text(encoding="utf-8")),
+        folder.joinpath("claims.py.stub").read_text(encoding="utf-8"),
+    )
+    for code in ("\n".join(cells), stub):
+        calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
         (condition,) = [node.args[1] for node in calls if getattr(node.func, "attr", "") == "where"]
         assert ast.literal_eval(condition) == evil
-
-
-def _without_headers(code):
-    return re.sub(r"^(---\n.*?^---|:tags:.*?)$", "", code, flags=re.M | re.S)
 
 
 @pytest.mark.parametrize(
