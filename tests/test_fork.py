@@ -457,3 +457,13 @@ def test_what_the_guide_says_of_widths_is_the_studys():
     assert (
         "Twelve runs over a factor of a thousand in compute know the exponent of size better than eighty over" in text
     )
+
+
+def test_a_claim_is_computed_before_a_notebook_stores_it(monkeypatch):
+    monkeypatch.setattr("moelaws.ledger.claims.stored", lambda paper=None: [])
+    (row,) = json.loads(run("claims", "--compute", "yang2025-C26", "--json").stdout)
+    assert row["verdict"] == "differs"
+    assert "def " in run("claims", "--source", "yang2025-C26").stdout
+    result = run("claims", "--compute", "nobody-C01")
+    assert result.exit_code == 2
+    assert "There is no claim 'nobody-C01'" in result.stderr

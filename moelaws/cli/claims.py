@@ -24,17 +24,21 @@ def claims_command(ids: tuple[str, ...], paper: str | None, compute: bool, sourc
     from moelaws.ledger import claims, functions
     from moelaws.ledger.html import shown
 
-    rows = claims.stored(paper)
-    known = {row["id"] for row in rows}
-    for claim in ids:
-        if claim not in known:
-            raise InputError(f"There is no claim '{claim}'; 'moelaws claims' lists all {len(known)}.")
-    rows = [row for row in rows if not ids or row["id"] in ids]
+    if ids and (compute or source):  # of a claim that no notebook stores yet, too
+        names = list(ids)
+    else:
+        rows = claims.stored(paper)
+        known = {row["id"] for row in rows}
+        for claim in ids:
+            if claim not in known:
+                raise InputError(f"There is no claim '{claim}'; 'moelaws claims' lists all {len(known)}.")
+        rows = [row for row in rows if not ids or row["id"] in ids]
+        names = [row["id"] for row in rows]
     if source:
-        click.echo("\n".join(functions.source(row["id"]) for row in rows))
+        click.echo("\n".join(map(functions.source, names)))
         return
     if compute:
-        rows = [asdict(functions.compute(row["id"])) for row in rows]
+        rows = [asdict(functions.compute(name)) for name in names]
     if as_json:
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return
