@@ -155,7 +155,7 @@ def test_bad_table_is_refused_in_one_sentence(tmp_path, text, sentence):
 def test_missing_file_and_unknown_table():
     with pytest.raises(InputError, match="there is no such file"):
         data.read("nowhere.csv", like="yang2025/throughput")
-    with pytest.raises(InputError, match="There is no table 'yang2025/nothing'; the tables are"):
+    with pytest.raises(InputError, match="There is no table 'yang2025/nothing'; 'moelaws data' lists"):
         data.load("yang2025/nothing")
 
 

@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from moelaws.cli.output import check_picture, echo_json, echo_warnings, json_option, name_and_text, write_picture
-from moelaws.cli.reading import final_option, mapped, mapped_names, mapping_of, rows_of, together, where_option
+from moelaws.cli.reading import (
+    final_option,
+    mapped,
+    mapped_names,
+    mapping_of,
+    points_of,
+    rows_of,
+    together,
+    where_option,
+)
 from moelaws.errors import InputError
 
 if TYPE_CHECKING:
@@ -215,9 +224,10 @@ def _fit(
 
 @click.command("predict")
 @click.argument("folder", metavar="DIR", type=click.Path())
-@click.argument("points", metavar="POINTS.csv", type=click.Path())
+@click.argument("points", metavar="POINTS.csv", type=click.Path(allow_dash=True))
+@mapped
 @json_option
-def predict_command(folder: str, points: str, as_json: bool) -> None:
+def predict_command(folder: str, points: str, as_json: bool, **reading: Any) -> None:
     """Predict the points in POINTS.csv by the fit that 'moelaws fit --out DIR' wrote.
 
     After a fit with --bootstrap, mean_low to mean_high is the 95 % interval of the mean of runs at a point,
@@ -230,14 +240,15 @@ def predict_command(folder: str, points: str, as_json: bool) -> None:
     """
     import numpy as np
 
-    from moelaws.data import table as tables
     from moelaws.fitting import saved as artifact
     from moelaws.fitting.prediction import predict
-    from moelaws.fitting.rows import suspect_units
+    from moelaws.fitting.rows import faults, suspect_units
     from moelaws.serving.steps import SAVED, throughput
 
     fitted, sample = artifact.load(folder, SAVED)
-    rows = tables.read(points, fitted.law.columns)
+    rows = points_of(points, fitted.law.columns, **reading)
+    for sentence in faults(fitted.law.columns, rows):
+        raise InputError(sentence)
     predicted = predict(fitted, rows, sample)
     outside = predicted.distance > 0
     objections = [*fitted.warnings, *suspect_units(fitted.problem, rows)]

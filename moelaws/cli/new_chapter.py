@@ -65,8 +65,14 @@ def new_chapter_command(
     if table is None or law_name is None:
         missing = "--table" if table is None else "--law"
         raise InputError(f"Option {missing} is missing; a chapter needs a table and a law.")
-    if title is not None and (not title.strip() or len(title) > 80 or not title.isprintable()):
-        raise InputError("Option --title has no text, or more than 80 letters; a title of one line is expected.")
+    if title is not None and (
+        not title.strip() or len(title) > 80 or not title.isprintable() or chapter.MARKUP & set(title)
+    ):
+        raise InputError(
+            "Option --title has no text, more than 80 letters or a mark such as *; a title of one line is expected."
+        )
+    if holdout is not None and "`" in holdout:
+        raise InputError(f"Option --holdout is '{holdout[:80]}'; a condition without the mark ` is expected.")
     chapter.free(name)
     if law_name == "step_time":
         made, report = _of_server(name, table, title, holdout, reading, counts)

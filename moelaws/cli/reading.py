@@ -50,31 +50,22 @@ def mapping_of(file: str | None, rename: tuple[str, ...], unit: tuple[str, ...],
     """Return the mapping that options and a mapping file give; an option comes before the file."""
     from moelaws.data import mapping
 
-    units = {name: _unit(text) for name, text in name_and_text(unit, "--unit")}
-    options = mapping.checked(
-        mapping.Mapping(columns=dict(name_and_text(rename, "--map")), units=units, decimal=decimal), "Option --unit"
-    )
+    columns = dict(name_and_text(rename, "--map"))
+    units: dict[str, str | float] = dict(name_and_text(unit, "--unit"))
+    options = mapping.checked(mapping.Mapping(columns=columns, units=units, decimal=decimal), "Option --unit")
     return options if file is None else mapping.read(file).and_also(options)
 
 
-def rows_of(
-    table: str,
-    columns: Iterable[str],
-    *,
-    file: str | None,
-    rename: tuple[str, ...],
-    unit: tuple[str, ...],
-    decimal: Any,
-    config: str | None,
-) -> "pd.DataFrame":
-    """Read a table as the options say."""
+def rows_of(table: str, columns: Iterable[str], *, config: str | None, **mapping: Any) -> "pd.DataFrame":
+    """Read a table of runs as the options say."""
     from moelaws.fork.tables import read
 
-    return read(table, list(columns), mapping_of(file, rename, unit, decimal), config)
+    return read(table, list(columns), mapping_of(**mapping), config)
 
 
-def _unit(text: str) -> str | float:
-    try:
-        return float(text)
-    except ValueError:
-        return text
+def points_of(table: str, columns: Iterable[str], *, config: str | None, **mapping: Any) -> "pd.DataFrame":
+    """Read a table of runs that are still to be made, of which a mapping may say more than there is."""
+    from moelaws.fork.tables import read
+
+    columns = list(columns)
+    return read(table, columns, mapping_of(**mapping).about(columns), config)

@@ -179,7 +179,7 @@ def _locate(name: str) -> dict[str, Any]:
     for resource in package["resources"]:
         if resource["name"] == table:
             return dict(resource)
-    raise InputError(f"There is no table '{name}'; the tables are {', '.join(tables())}.")
+    raise InputError(f"There is no table '{name}'; 'moelaws data' lists those that there are.")
 
 
 def _read_text(path: str | os.PathLike[str]) -> pd.DataFrame:

@@ -96,6 +96,7 @@ def optimum(
     positive(flops=flops, granularity=granularity)
     _answers(law)
     tried = expansions(law, experts, fit.table)
+    runs(1.0, 1.0, tried, granularity, outside)  # refuses what no model can be
     rest = (flops, granularity, most_total, outside)
     found = np.array([_lowest(law, fit.coefficients, times, *rest) for times in tried])  # (expansions, [N, loss])
     best = int(found[:, 1].argmin())

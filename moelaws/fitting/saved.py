@@ -205,9 +205,13 @@ def _manifest(fit: Fit, refits: Refits | None) -> dict[str, Any]:
 def _restored(law: Law, manifest: _Manifest, table: pd.DataFrame, starts: pd.DataFrame) -> Fit:
     names = [parameter.name for parameter in law.parameters]
     coefficients = {name: float.fromhex(text) for name, text in manifest.coefficients.items()}
-    if sorted(coefficients) != sorted(names) or np.isnan(list(coefficients.values())).any():
+    if sorted(coefficients) != sorted(names) or not np.isfinite(list(coefficients.values())).all():
         raise ValueError(f"a number for each of {', '.join(names)} is expected")
     theta = np.array([coefficients[name] for name in names])
+    for parameter, coefficient in zip(law.parameters, theta, strict=True):
+        value = float(parameter.value(coefficient))
+        if parameter.name not in manifest.held and not parameter.low <= value <= parameter.high:
+            raise ValueError(f"{parameter.name} is {value:g}; {parameter.low:g} to {parameter.high:g} is expected")
     table, problem = make_problem(
         law, table, Loss(**manifest.loss.model_dump()), dict.fromkeys(manifest.held, 1.0), manifest.tied
     )

@@ -1,6 +1,7 @@
 """A chapter on a reader's own runs: its files, written all or none, and the list of what to delete."""
 
 import fcntl
+import json
 import os
 import re
 import shutil
@@ -30,6 +31,8 @@ from moelaws.serving.measured import COLUMNS as SERVED
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 LONGEST_NAME = 40
+MARKUP = frozenset("`*_{}[]<>$\\|~^#@")
+"""What a page would take for markup, so that titles cannot have it."""
 SHARE = 0.2
 """Which part of the runs is held out, about: those of the largest compute."""
 
@@ -158,13 +161,15 @@ def files(name: str) -> list[Path]:
     """Return what belongs to a chapter on own runs: all that is to be deleted, and the file that names it."""
     _named(name)
     folder = ROOT / "data" / name
-    if not (folder / _MARK).exists():
+    if not any(_MARK in path.read_text(encoding="utf-8") for path in ROOT.glob(f"chapters/[0-9][0-9]-{name}.md")):
         raise InputError(f"There is no chapter '{name}' that 'moelaws new-chapter' made.")
     pages = (f"chapters/[0-9][0-9]-{name}.*", f"book/teach/*/[0-9][0-9]-{name}.ipynb")
     return [folder, *sorted(path for page in pages for path in ROOT.glob(page))]
 
 
-_MARK = "claims.csv.stub"
+_MARK = "own_runs: true"
+"""What stands at the top of a page on own runs."""
+_STUBS = "claims.csv.stub", "claims.py.stub"
 _CONTENTS = "_toc.yml"
 
 
@@ -199,10 +204,14 @@ def write(
         with tempfile.TemporaryDirectory(dir=ROOT, prefix=".moelaws-") as scratch:
             made = Path(scratch, name)
             made.mkdir()
-            _write_data(made, name, rows, words["title"])
             if config is not None:
                 (made / "config.json").write_bytes(config)
-            text = _Page(_TEMPLATES.joinpath(template).read_text(encoding="utf-8")).substitute({"name": name, **words})
+            condition = json.dumps(words["holdout"], ensure_ascii=False)  # a text of Python's, whatever marks are in it
+            told = {"name": name, "condition": condition, **words, **_write_table(made, name, rows, words["title"])}
+            for stub in _STUBS:
+                (made / stub).write_text(_filled(f"{Path(template).stem}.{stub}", told), encoding="utf-8")
+            (made / "README.md").write_text(_filled("README.md", told), encoding="utf-8")
+            text = _filled(template, told)
             Path(scratch, "page.md").write_text(text, encoding="utf-8")
             Path(scratch, _CONTENTS).write_text(_with_chapter(contents, page.stem), encoding="utf-8")
             try:
@@ -294,7 +303,12 @@ def _with_chapter(contents: Path, stem: str) -> str:
     return "\n".join([*lines[: last + 1], entry, *lines[last + 1 :]])
 
 
-def _write_data(folder: Path, name: str, rows: pd.DataFrame, title: str) -> None:
+def _filled(template: str, words: Mapping[str, str]) -> str:
+    return _Page(_TEMPLATES.joinpath(template).read_text(encoding="utf-8")).substitute(words)
+
+
+def _write_table(folder: Path, name: str, rows: pd.DataFrame, title: str) -> dict[str, str]:
+    """Write the table and its data package, and return what the README says of its columns."""
     rows = rows.reset_index(drop=True)
     rows.to_csv(folder / "runs.csv", index=False)
     fields = [_field(str(column), rows[column]) for column in rows]
@@ -316,12 +330,7 @@ def _write_data(folder: Path, name: str, rows: pd.DataFrame, title: str) -> None
     text = yaml.safe_dump(package, sort_keys=False, allow_unicode=True, width=120)
     (folder / "datapackage.yaml").write_text(text, encoding="utf-8")
     columns = "\n".join(f"| `{field['name']}` | {field.get('unit', '')} | {field['description']} |" for field in fields)
-    readme = _TEMPLATES.joinpath("README.md").read_text(encoding="utf-8")
-    words = {"name": name, "title": title, "columns": columns, "count": str(len(rows))}
-    (folder / "README.md").write_text(_Page(readme).substitute(words), encoding="utf-8")
-    for stub in (_MARK, "claims.py.stub"):
-        text = _TEMPLATES.joinpath(stub).read_text(encoding="utf-8")
-        (folder / stub).write_text(_Page(text).substitute(words), encoding="utf-8")
+    return {"columns": columns, "count": str(len(rows))}
 
 
 def _field(name: str, column: pd.Series) -> dict[str, object]:

@@ -62,7 +62,12 @@ def _opened(path: str | os.PathLike[str], columns: list[str], mapping: Mapping, 
 
 def _counts(name: object, table: str | os.PathLike[str], is_path: bool) -> dict[str, float]:
     place = Path(str(name)) if is_path else files.within(Path(table).parent, str(name), table)
-    model = huggingface.model(str(place)).architecture
+    try:
+        model = huggingface.model(str(place)).architecture
+    except InputError as error:
+        if is_path:
+            raise
+        raise InputError(f"{table}, column '{CONFIG}', which names a config.json for each row: {error}") from None
     sparse = model.n_routed > 1
     return {
         "n_active": model.n_active,

@@ -122,7 +122,7 @@ def _records(raw: bytes, name: str) -> list[Any]:
     try:
         whole = json.loads(written)
         records = whole if isinstance(whole, list) else [whole]
-    except json.JSONDecodeError:
+    except ValueError:
         try:
             records = [json.loads(line) for line in written.splitlines() if line.strip()]
         except (ValueError, RecursionError):
