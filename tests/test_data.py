@@ -19,8 +19,9 @@ def test_every_table_keeps_its_schema(name):
 def test_readme_names_licence_and_every_column(name):
     readme = (data.ROOT / "data" / name / "README.md").read_text(encoding="utf-8")
     assert "Licence" in readme
-    columns = {column["name"] for table in data.sets()[name]["resources"] for column in table["schema"]["fields"]}
-    assert {column for column in columns if f"`{column}`" not in readme} == set()
+    own = (table for table in data.sets()[name]["resources"] if table["name"] != "claims")
+    columns = {column["name"] for table in own for column in table["schema"]["fields"]}
+    assert {column for column in columns if f"`{column}`" not in readme} == set(), "README.md lacks these columns"
 
 
 @pytest.mark.parametrize("name", sorted(data.sets()))

@@ -6,6 +6,7 @@ import re
 import shutil
 import threading
 from html import escape
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -225,6 +226,13 @@ def book(tmp_path, monkeypatch):
     return root
 
 
+@pytest.fixture
+def unfitted(monkeypatch):
+    """Let chapters be planned without the fits, which take most of the time and are not what is tested."""
+    fits = {"dense": SimpleNamespace(warnings=())}
+    monkeypatch.setattr(chapter, "compare", lambda *_, **__: SimpleNamespace(choice="dense", fits=fits))
+
+
 def state(root):
     return {path.relative_to(root): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
@@ -293,7 +301,7 @@ def test_chapters_that_cannot_be(options, sentence, book):
     assert state(book) == before
 
 
-def test_a_chapter_takes_no_other_ones_place(book):
+def test_a_chapter_takes_no_other_ones_place(book, unfitted):
     assert run(*NEW).exit_code == 0
     after = state(book)
     result = run(*NEW)
@@ -372,7 +380,7 @@ def test_the_stub_of_claims_decides_its_statement(options, book, monkeypatch):
 
 
 @pytest.mark.parametrize("broken", ["rename", "replace"])
-def test_an_interruption_leaves_nothing(broken, book, monkeypatch):
+def test_an_interruption_leaves_nothing(broken, book, unfitted, monkeypatch):
     before, original, calls = state(book), getattr(chapter.Path, broken), []
 
     def interrupted(self, target):

@@ -7,11 +7,9 @@ from typing import Any
 
 import click
 
-from moelaws.cli.output import echo_json, numbers_of, pairs_of
+from moelaws.cli.output import echo_json, json_option, numbers_of, pairs_of
 from moelaws.cli.reading import mapped, points_of
 from moelaws.errors import InputError
-
-_json = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 
 
 @click.command("plan")
@@ -26,7 +24,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print JSON and not
     "--ratio", default="5,100", show_default=True, metavar="A,B", help="Tokens per parameter, least and most."
 )
 @click.option("--experts", default="1", show_default=True, metavar="E,...", help="Experts, one of which is used.")
-@_json
+@json_option
 def plan_command(
     name: str, flops: float, curves: int, span: float, sizes: int, ratio: str, experts: str, as_json: bool
 ) -> None:
@@ -62,7 +60,7 @@ def plan_command(
 @click.option("--flops", required=True, type=float, metavar="C", help="Compute of the new runs together, FLOP.")
 @click.option("--parameter", metavar="NAME", help="The parameter whose interval is to shrink; or")
 @click.option("--at", multiple=True, metavar="COLUMN=X", help="a run whose prediction is to be known better.")
-@_json
+@json_option
 def suggest_command(
     folder: str,
     candidates: str,

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from moelaws.cli.output import echo_json, echo_warnings
+from moelaws.cli.output import echo_json, echo_warnings, json_option
 from moelaws.cli.reading import mapped, rows_of
 from moelaws.errors import InputError
 
@@ -20,7 +20,7 @@ from moelaws.errors import InputError
 @click.option("--budget", metavar="COLUMN", help="Equal values are a budget; by default nearly equal flops.")
 @click.option("--degree", type=click.IntRange(2, 3), default=2, show_default=True, help="Parabola (2) or cubic (3).")
 @click.option("--flops", type=float, metavar="C", help="Also the best size at this budget, by the power law.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+@json_option
 def isoflop_command(
     table: str, size: str, budget: str | None, degree: int, flops: float | None, as_json: bool, **reading: Any
 ) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from moelaws.cli.output import echo_json
+from moelaws.cli.output import echo_json, json_option
 from moelaws.cli.reading import mapped, rows_of
 from moelaws.errors import InputError
 
@@ -13,7 +13,7 @@ from moelaws.errors import InputError
 @click.argument("name", required=False, metavar="[NAME]")
 @click.option("--table", metavar="FILE", type=click.Path(allow_dash=True), help="Say which laws this table allows.")
 @mapped
-@click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+@json_option
 def laws_command(name: str | None, table: str | None, as_json: bool, **reading: Any) -> None:
     """The laws: formula, columns and parameters with units, and where each stands; or one law NAME.
 
@@ -42,11 +42,11 @@ def laws_command(name: str | None, table: str | None, as_json: bool, **reading: 
 
 
 def _report(law: Any) -> dict[str, Any]:
-    from moelaws.fitting.needs import COLUMNS
+    from moelaws.data.quantities import QUANTITIES
 
     def column(name: str) -> dict[str, str]:
-        meaning, unit = COLUMNS[name]
-        return {"name": name, "meaning": meaning, "unit": unit}
+        quantity = QUANTITIES[name]
+        return {"name": name, "meaning": quantity.meaning, "unit": quantity.unit or "1"}
 
     return {
         "name": law.name,

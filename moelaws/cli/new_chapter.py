@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from moelaws.cli.output import echo_json, echo_warnings
-from moelaws.cli.reading import mapped, mapping_of, rows_of
+from moelaws.cli.output import echo_json, echo_warnings, json_option
+from moelaws.cli.reading import final_option, mapped, mapping_of, rows_of, where_option
 from moelaws.errors import InputError
 
 
@@ -19,12 +19,12 @@ from moelaws.errors import InputError
 @click.option("--law", "law_name", metavar="LAW", help="The law it is about: one of 'moelaws laws', or step_time.")
 @click.option("--title", metavar="TEXT", help="Title of the chapter.")
 @click.option("--holdout", metavar="EXPR", help="Rows not to fit but to predict; by default those of most compute.")
-@click.option("--where", "condition", metavar="EXPR", help="Rows to use, such as \"annealed == 'yes'\".")
-@click.option("--final", is_flag=True, help="Keep the last row of each run, where rows are points on the way.")
+@where_option
+@final_option
 @click.option("--counts", type=click.Choice(["total", "output"]), help="step_time: what the column throughput counts.")
 @click.option("--list", "show", is_flag=True, help="Only list what belongs to the chapter NAME, to be deleted.")
 @mapped
-@click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+@json_option
 def new_chapter_command(
     name: str,
     table: str | None,

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+
+
 def echo_json(report: Any) -> None:
     """Print JSON, in which a number that is infinite or undefined is null."""
     click.echo(json.dumps(_plain(report), indent=2, ensure_ascii=False, allow_nan=False))
@@ -81,6 +84,8 @@ def check_picture(path: str) -> None:
             raise InputError(f"{path}: this is a link or a folder; a file is expected.")
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".moelaws-") as scratch:
             Path(scratch, target.name).touch()
+    except InputError:
+        raise
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{path[:200]}: the file cannot be written ({reason}).") from None

@@ -1,6 +1,7 @@
 """The options that say how a reader's table is read, shared by all commands that take one."""
 
 from collections.abc import Callable, Iterable
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
     from moelaws.data.mapping import Mapping
 
+Command = Callable[..., None]
 _OPTIONS = (
     click.option("--mapping", "file", metavar="FILE", type=click.Path(), help="YAML file of the next three."),
     click.option(
@@ -27,16 +29,21 @@ _CONFIG = click.option(
 )
 
 
-def mapped_names(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that make a table's names and units those of the book."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+where_option = click.option("--where", "condition", metavar="EXPR", help="Rows to use, such as \"annealed == 'yes'\".")
+final_option = click.option(
+    "--final", is_flag=True, help="Keep the last row of each run, where rows are points on the way."
+)
 
 
-def mapped(command: Callable[..., None]) -> Callable[..., None]:
-    """Add these options, and that for the model that a table of runs may be about."""
-    return mapped_names(_CONFIG(command))
+def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Return a decorator that adds several options in their order."""
+    return lambda command: reduce(lambda whole, option: option(whole), reversed(options), command)
+
+
+mapped_names = together(*_OPTIONS)
+"""The options that make a table's names and units those of the book."""
+mapped = together(*_OPTIONS, _CONFIG)
+"""These options, and that for the model that a table of runs may be about."""
 
 
 def mapping_of(file: str | None, rename: tuple[str, ...], unit: tuple[str, ...], decimal: Any) -> "Mapping":

@@ -44,16 +44,10 @@ def where(table: pd.DataFrame, condition: str) -> NDArray[np.bool_]:
 
     Parameters
     ----------
-    table : pandas.DataFrame
-        Rows.
     condition : str
         Comparisons (``< <= > >= == !=``) of columns, numbers, strings and what ``+ - * /`` make of
         numbers, joined by ``and``, ``or``, ``not`` or by ``&``, ``|``, ``~``, which mean the same. A column of
         true and false is a condition by itself. Comparisons with an empty cell do not hold.
-
-    Returns
-    -------
-    numpy.ndarray of bool, shape (rows,)
 
     Raises
     ------

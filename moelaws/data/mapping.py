@@ -155,13 +155,7 @@ class Mapping(BaseModel):
 
 
 def read(path: str | os.PathLike[str]) -> Mapping:
-    """Read a mapping file.
-
-    Raises
-    ------
-    InputError
-        If it is no mapping: a field that is not known, a unit that is none.
-    """
+    """Read a mapping file."""
     given = files.document(path)
     try:
         return checked(Mapping.model_validate(given), str(path))

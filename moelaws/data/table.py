@@ -25,14 +25,7 @@ AS_IT_IS = Mapping()
 def read(path: str | os.PathLike[str], columns: Sequence[str], mapping: Mapping = AS_IT_IS) -> pd.DataFrame:
     """Read a table some of whose columns must be positive numbers.
 
-    Parameters
-    ----------
-    path : path-like
-        What :func:`opened` takes.
-    columns : sequence of str
-        The columns that must be there and hold positive numbers, such as ``1e9``; others are kept as they are.
-    mapping : Mapping, optional
-        What they are called in the file, and in which units they stand.
+    `columns` must be there and hold positive numbers, such as ``1e9``; others are kept as they are.
     """
     sources = {one for name in (*columns, *mapping.columns, *mapping.units) for one in mapping.sources(name)}
     table = opened(path, dtype=dict.fromkeys(sources, str), keep_default_na=False, na_values=[""])
@@ -109,16 +102,7 @@ def _parquet(path: str | os.PathLike[str], raw: bytes, options: dict[str, Any]) 
 def numbers(table: pd.DataFrame, name: str, where: str = "The table", positive: bool = True) -> Floats:
     """Return a column as finite numbers.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Rows.
-    name : str
-        The column.
-    where : str
-        What the sentence about a mistake calls the table.
-    positive : bool
-        Whether zero and negative numbers are refused.
+    `where` is what the sentence about a mistake calls the table.
 
     Examples
     --------

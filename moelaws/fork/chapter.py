@@ -21,7 +21,7 @@ import yaml
 from moelaws.data.condition import where
 from moelaws.data.quantities import CONVENTIONS, QUANTITIES
 from moelaws.errors import InputError
-from moelaws.fitting.comparison import PREDICTED_RUNGS, RUNGS, Comparison, compare
+from moelaws.fitting.comparison import FOLDS, PREDICTED_FOLDS, Comparison, compare
 from moelaws.fitting.needs import needs
 from moelaws.fitting.rows import refuse
 from moelaws.laws import LAWS, find
@@ -50,8 +50,6 @@ class Plan:
 
     Parameters
     ----------
-    law : str
-        The law that the chapter is about.
     laws : tuple of str
         All laws that are compared, the law itself first.
     holdout : str
@@ -72,16 +70,7 @@ class Plan:
 def plan(rows: pd.DataFrame, law: Law, holdout: str | None = None, progress: bool = False) -> tuple[Plan, Comparison]:
     """Choose what a chapter compares, and compare it once, so that the chapter is known to run.
 
-    Parameters
-    ----------
-    rows : pandas.DataFrame
-        Runs in the names and units of the book.
-    law : Law
-        The law that the chapter is about.
-    holdout : str, optional
-        Condition of the rows held out; by default those of the largest compute.
-    progress : bool
-        Whether a bar shows how far it is.
+    By default the rows of the largest compute are held out.
     """
     refuse(law, rows)
     holdout = holdout or region(rows, law)
@@ -89,8 +78,8 @@ def plan(rows: pd.DataFrame, law: Law, holdout: str | None = None, progress: boo
     train = rows[~held]
     along = _along(train, law)
     values = np.unique(train[along])
-    rungs = np.array_split(values, min(len(values), RUNGS))
-    fewest = int((train[along] < rungs[-PREDICTED_RUNGS][0]).sum()) if len(rungs) > PREDICTED_RUNGS else 0
+    folds = np.array_split(values, min(len(values), FOLDS))
+    fewest = int((train[along] < folds[-PREDICTED_FOLDS][0]).sum()) if len(folds) > PREDICTED_FOLDS else 0
     laws, left_out = [law.name], {}
     for name, other in LAWS.items():
         if name == law.name or other.response != law.response:
@@ -158,24 +147,18 @@ def _has_gaps(rows: pd.DataFrame) -> bool:
 def _along(train: pd.DataFrame, law: Law) -> str:
     """Return the column of the law with the most different values, a size before others with enough of them."""
     counts = {name: train[name].nunique() for name in law.columns}
-    enough = [name for name, count in counts.items() if count > PREDICTED_RUNGS + 1]
+    enough = [name for name, count in counts.items() if count > PREDICTED_FOLDS + 1]
     if not enough:
         listed = ", ".join(f"{name} {count}" for name, count in counts.items())
         raise InputError(
-            f"No column of the law has more than {PREDICTED_RUNGS + 1} different values in the rows that are fitted "
+            f"No column of the law has more than {PREDICTED_FOLDS + 1} different values in the rows that are fitted "
             f"({listed}); a law cannot be tested on larger runs than it was fitted to."
         )
     return enough[0]
 
 
 def files(name: str) -> list[Path]:
-    """Return what belongs to a chapter on own runs: all that is to be deleted, and the file that names it.
-
-    Raises
-    ------
-    InputError
-        If there is no such chapter.
-    """
+    """Return what belongs to a chapter on own runs: all that is to be deleted, and the file that names it."""
     _named(name)
     folder = ROOT / "data" / name
     if not any(_MARK in path.read_text(encoding="utf-8") for path in ROOT.glob(f"chapters/[0-9][0-9]-{name}.md")):
@@ -205,19 +188,12 @@ def write(
     ----------
     name : str
         Small letters, digits and single hyphens, such as ``our-sweep``.
-    rows : pandas.DataFrame
-        The runs.
     words : mapping
         What stands between two @ in the template, `title` among them; see :func:`words_of_runs`.
     template : str
         The page with gaps.
     config : bytes, optional
         A model's ``config.json``, to be kept beside the table.
-
-    Returns
-    -------
-    list of pathlib.Path
-        What was written.
     """
     free(name)
     with _alone():
