@@ -181,9 +181,10 @@ def test_the_nearest_name(name, known, found):
     assert nearest(name, known) == found
 
 
-@pytest.mark.parametrize("shown", ["ignore", "default", "error"])
-def test_a_row_longer_than_the_header_is_refused_however_warnings_are_shown(shown):
+@pytest.mark.parametrize("rows", [b"1,2\n1,2,3\n", b"1,2,3\n4,5,6\n"], ids=["one", "all"])
+@pytest.mark.parametrize("shown", ["ignore", "error"])
+def test_rows_longer_than_the_header_are_refused_however_warnings_are_shown(shown, rows):
     with warnings.catch_warnings():
         warnings.simplefilter(shown)
         with pytest.raises(InputError, match=r"^t\.csv: this is not a CSV table with one header line \(.+\)\.$"):
-            parsed(b"a,b\n1,2\n1,2,3\n", "t.csv")
+            parsed(b"a,b\n" + rows, "t.csv")
