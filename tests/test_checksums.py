@@ -4,6 +4,7 @@ import re
 import shutil
 
 import accept
+import changes
 import pytest
 import table as runs_table
 from click.testing import CliRunner
@@ -31,6 +32,16 @@ def change(path):
 @pytest.mark.parametrize("name", TABLES)
 def test_every_table_is_the_one_that_is_pinned(name):
     assert checksums.pinned(TABLES[name]) == checksums.digest(TABLES[name]), f"{name}: see accept.py data"
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_digit_that_changes_in_any_table_is_noticed(name, tmp_path):
+    path, source = tmp_path / "changed.csv", TABLES[name].read_bytes()
+    cells, pinned = changes.of_table(f"data/{name}", source), checksums.pinned(TABLES[name])
+    assert cells or not re.search(rb"\n[^\n]*\d", source)
+    for cell in changes.sample(cells, 15, 0) if cells else []:
+        path.write_bytes(cell.apply(source))
+        assert checksums.digest(path) != pinned, cell
 
 
 def test_a_hash_is_that_of_the_standard(tmp_path):

@@ -24,11 +24,13 @@ def draw(noise=0.0, **changed):
         "x": TOKENS, "dense": DENSE, "moe": MOE, "points": MEASURED, "error": 0.02, "shares": SHARES,
         "colours": (plots.INK, "tab:orange"), "labels": ("dense", "MoE"), "lines": 2, "scale": "log",
         "ylabel": "loss (nats)", "limits": (1.9, 3.0), "legend": 3, "names": NAMES, "map": np.outer(MOE, DENSE),
-        "title": "a) loss", "note": "compute-optimal", "marker": "o",
+        "title": "a) loss", "note": "compute-optimal", "marker": "o", "panels": 4,
+        "image": np.arange(12.0).reshape(3, 4),
     } | changed  # fmt: skip
     with plt.rc_context():
         plots.style()
-        figure, (left, right, below) = plt.subplots(1, 3)
+        plt.rcParams["figure.constrained_layout.use"] = False  # which takes most of the time
+        figure, (left, right, below, *last) = plt.subplots(1, values["panels"])
     random = np.random.default_rng(0)
     noisy = {name: values[name] * (1 + noise * random.normal(size=len(TOKENS))) for name in ("dense", "moe")}
     x = values["x"]
@@ -47,6 +49,8 @@ def draw(noise=0.0, **changed):
     right.bar(values["names"], values["shares"])
     right.scatter(values["shares"], values["shares"], c=values["shares"])
     figure.colorbar(below.contourf(values["map"]))
+    for ax in last:
+        ax.imshow(values["image"])
     drawn = figure_data.describe(figure)
     plt.close(figure)
     return drawn
@@ -74,6 +78,11 @@ BROKEN = {
     "another title": {"title": "b) loss"},
     "another note": {"note": "compute optimal"},
     "another marker": {"marker": "s"},
+    "a missing title": {"title": ""},
+    "a missing note": {"note": ""},
+    "a missing panel": {"panels": 3},
+    "one value of an image": {"image": np.where(np.arange(12) == 7, 7.01, np.arange(12.0)).reshape(3, 4)},
+    "another shape of an image": {"image": np.arange(12.0).reshape(4, 3)},
 }
 
 

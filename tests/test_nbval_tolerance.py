@@ -4,10 +4,11 @@ import json
 import subprocess
 import sys
 
+import changes
 import nbformat
 import pytest
 
-from conftest import FIGURE, same
+from conftest import FIGURE, adopt, same
 from moelaws.paths import ROOT
 
 TABLE = {"rows": [{"id": "C01", "computed": 0.3478, "n": 3}]}
@@ -55,6 +56,20 @@ def test_rounding_passes(new, stored):
 )
 def test_any_other_change_fails(new, stored):
     assert not same(new, stored)
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "chapters").glob("*.ipynb")), ids=lambda page: page.stem)
+def test_a_digit_of_a_stored_output_is_noticed(page):
+    """Of each page two numbers, in one of their first four digits."""
+    source = page.read_bytes()
+    stored = [output for cell in json.loads(source)["cells"] for output in cell.get("outputs", [])]
+    for change in changes.sample(changes.of_outputs(f"chapters/{page.name}", source), 2, 0):
+        new = [output for cell in json.loads(change.apply(source))["cells"] for output in cell.get("outputs", [])]
+        ((ours, theirs),) = (
+            (nbformat.from_dict(a), nbformat.from_dict(b)) for a, b in zip(new, stored, strict=True) if a != b
+        )
+        adopt([ours], [theirs])
+        assert ours != theirs, change
 
 
 CODE = """from IPython.display import display

@@ -3,11 +3,14 @@
 import ast
 import json
 import re
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from random import Random
+from typing import Any
 
 SWAPS = {
     ast.Add: ("+", "-"),
@@ -35,6 +38,7 @@ OPPOSITES = {
     ast.In: ("in", "not in"),
     ast.NotIn: ("not in", "in"),
 }
+DRAWN = ("image/", "application/vnd.moelaws.figure")
 SYMMETRIC = {"min", "max", "minimum", "maximum", "isclose", "allclose", "array_equal", "isinstance"}
 
 
@@ -238,7 +242,7 @@ def of_table(path: str, source: bytes) -> list[Change]:
 
 
 def of_outputs(path: str, source: bytes) -> list[Change]:
-    """Return a change of one of the first four digits of every decimal number that a notebook printed.
+    """Return a change of one of the first four digits of every decimal number that a notebook printed or glued.
 
     Drawings are left out: their numbers are coordinates.
     """
@@ -246,19 +250,21 @@ def of_outputs(path: str, source: bytes) -> list[Change]:
     for cell in json.loads(source)["cells"]:
         for output in cell.get("outputs", []):
             for mime, value in [*output.get("data", {}).items(), ("text", output.get("text", ""))]:
-                if mime.startswith("text"):
-                    found += [_quoted(line) for line in ([value] if isinstance(value, str) else value)]
+                if value and not mime.startswith(DRAWN):
+                    found += _stored(mime, value)
     changes, after = [], 0
-    for line in filter(None, found):
-        if (at := source.find(line, after)) >= 0:
-            after = at + len(line)
-            for match in re.finditer(rb"(?<![\w.#-])\d+\.\d+(?![\w.%-])", line):
-                changes.append(_digit(path, "chapters", "output", source, at + match.start(), at + match.end()))
+    for line in found:
+        at = source.index(line, after)
+        after = at + len(line)
+        for match in re.finditer(rb"(?<![\w.#-])\d+\.\d+(?![\w.%-])", line):
+            changes.append(_digit(path, Path(path).stem, "output", source, at + match.start(), at + match.end()))
     return changes
 
 
-def _quoted(line: str) -> bytes:
-    return json.dumps(line, ensure_ascii=False)[1:-1].encode()
+def _stored(key: str, value: Any) -> list[bytes]:
+    """Return the lines that hold a value in a notebook, without their indentation."""
+    lines = json.dumps({key: value}, ensure_ascii=False, indent=1, sort_keys=True).encode().splitlines()
+    return [line.strip() for line in lines[1:-1]]
 
 
 def _digit(path: str, room: str, kind: str, source: bytes, start: int, end: int) -> Change:
@@ -268,9 +274,14 @@ def _digit(path: str, room: str, kind: str, source: bytes, start: int, end: int)
     places = significant[:4] or [len(number) - 1]
     at = places[start % len(places)]
     at = at if number[at].isdigit() else 0
-    line = source.count(b"\n", 0, start) + 1
+    line = bisect_left(_ends(source), start) + 1
     other = str((int(number[at]) + 1 + start % 8) % 10)
     return Change(path, room, kind, line, line, start + at, start + at + 1, other)
+
+
+@lru_cache(maxsize=1)
+def _ends(source: bytes) -> list[int]:
+    return [match.start() for match in re.finditer(rb"\n", source)]
 
 
 def sample(changes: list[Change], count: int, seed: int) -> list[Change]:
