@@ -1,11 +1,11 @@
-// What laws advise for a budget: tables of the package, interpolated.
+// What laws advise for a budget, interpolated from tables.
 "use strict";
 
 (() => {
   const { laws, logAxis, chart, digits, explorer, table, within } = window.moelaws;
   const data = window.moelaws.data.budget, two = (value) => digits(value, 2);
 
-  // Active parameters and training tokens.
+  // Size and tokens.
   laws.budget = (name, flops, served) => {
     const { sizes, tokens } = data.laws[name];
     const [row, up] = within(data.flops, Math.log(flops)), [cell, on] = within(data.served, Math.log(served));
@@ -16,7 +16,7 @@
 
   explorer("budget", {
     name: "What every law would build",
-    note: "The least FLOP in all at the loss of the budget's best model; × cannot tell. Hours at 40 % of peak.",
+    note: "Least FLOP in all at the loss of the budget's best model; × cannot tell. Hours at 40 % of peak.",
     controls: [
       { name: "flops", label: "Budget, FLOP", value: 1e22, ...logAxis("", 1e18, 1e25) },
       { name: "served", label: "Tokens served", value: 1e13, ...logAxis("", 1e8, 1e17) },
@@ -31,7 +31,7 @@
       });
       const sizes = dots.moe.map(([n]) => n), far = ([n, d]) => Math.abs(Math.log((6 * n * d) / flops));
       const near = [...data.models].sort((a, b) => far(a) - far(b)).slice(0, 3);
-      const sentence = `Mixtures of experts: ${two(Math.min(...sizes))} to ${two(Math.max(...sizes))} active parameters. Nearest: ${near.map(([n, d, name]) => `${name} (${two(n)} on ${two(d)})`).join(", ")}.`;
+      const sentence = `Mixtures of experts: ${two(Math.min(...sizes))} to ${two(Math.max(...sizes))} active. Nearest: ${near.map(([n, d, name]) => `${name} (${two(n)} on ${two(d)})`).join(", ")}.`;
       return [sentence,
         chart({ width, label: sentence, x: logAxis("active parameters", 1e7, 1e13), y: logAxis("tokens", 1e9, 1e15),
           items: [{ line: [[1e7, flops / 6e7], [1e13, flops / 6e13]], class: "ink", label: "budget" },
