@@ -34,12 +34,12 @@ def test_what_counts_as_right(form, answer, taken, refused):
 
 @pytest.mark.parametrize(("digits", "word"), enumerate(["one", "two", "three", "four", "five", "six"], 1))
 def test_precisions_in_words_and_numbers(digits, word):
-    """Of 1.23456789 a unit of the last digit is told, and a tenth of the next one is not."""
+    """Of 1.23456789 two units of the last digit are told."""
     for count in (word, digits):
         form = f"a number, to {count} digits"
         sealed = answers.seal(1.23456789, "q", form)
         step = 10.0 ** (1 - digits)
-        tried = [1.23456789, round(1.23456789, digits - 1), 1.23456789 + step, 1.23456789 - step]
+        tried = [1.23456789, round(1.23456789, digits - 1), 1.23456789 + 2 * step, 1.23456789 - 2 * step]
         assert [answers.right(one, "q", form, sealed) for one in tried] == [[True], [True], [False], [False]]
 
 
