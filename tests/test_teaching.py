@@ -70,6 +70,13 @@ def test_what_a_check_says(answer, said, capsys):
     assert not re.search(r"1\.5|2\.5", " ".join(sealed))
 
 
+def test_another_unit_is_told_only_where_digits_count(capsys):
+    """To one decimal 1500 and 1.5 are two answers; to two digits they are one in two units."""
+    for form, said in (("to one decimal", "Not yet. Expected"), ("to two digits", "Not yet: the digits are right")):
+        answers.check(1500, "q", form, answers.seal(1.5, "q", form))
+        assert capsys.readouterr().out.startswith(said)
+
+
 # The lab
 
 RUNS = pd.DataFrame({"run": list("abcd"), "flops": [1.0, 2.0, 4.0, 8.0], "loss": [4.0, 3.0, 2.0, 1.0]})
