@@ -183,7 +183,7 @@ def test_any_change_of_the_manifest_is_noticed(what, copy):
         (lambda _: "[" * 100_000, "it is nested too deeply"),
         (lambda _: '{"a":' * 100_000, "it is nested too deeply"),
         (lambda text: text + " " * 2**22, "the file is larger than 4 MiB"),
-        (changed(format=2), "this is no manifest of a saved fit (format: Input should be 4)"),
+        (changed(format=2), "this is no manifest of a saved fit (format: Input should be 5)"),
         (changed(sha256=""), "this is no manifest of a saved fit (sha256: "),
         (changed(sha256={}), "this is no manifest of a saved fit (sha256: "),
         (changed(loss={"space": "log", "delta": -1.0}), "(loss.delta: "),

@@ -1,10 +1,16 @@
 """A loss that counts errors above the observation more: it follows a quantile, and its slopes are its own."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from scipy.optimize import minimize
 
+from moelaws import data
+from moelaws.cli.main import main
+from moelaws.errors import Unavailable
 from moelaws.fitting.estimation import Loss, fit
 from moelaws.fitting.saved import load, save
 
@@ -63,3 +69,30 @@ def test_it_is_saved_and_said(rows, tmp_path):
     save(fitted, tmp_path / "mine")
     assert load(tmp_path / "mine")[0].problem.loss == Loss("linear", 1e-3, 10.0)
     assert "those above the observation times 10" in repr(fitted)
+
+
+def test_the_command_line_reaches_the_coefficients_that_a_public_code_prints(tmp_path):
+    """Those of kyo-takano/chinchilla (examples/llm) for the digitised runs of more than 1e18 FLOP with N below D."""
+    try:
+        data.load_runs("chinchilla").to_csv(tmp_path / "runs.csv", index=False)
+    except Unavailable as missing:
+        pytest.skip(str(missing))
+    where = "flops > 1e18 and n_active < n_tokens"
+    loss = ["--loss", "huber", "--delta", "1e-4", "--errors", "linear", "--above", "10"]
+    arguments = ["fit", str(tmp_path / "runs.csv"), "--law", "dense", "--where", where, *loss, "--json"]
+    report = json.loads(CliRunner().invoke(main, arguments).stdout)
+    assert report["loss"] == {"space": "linear", "delta": 1e-4, "above": 10.0}
+    assert {name: round(report["params"][name]["value"], 3) for name in ("E", "alpha", "beta")} == {
+        "E": 1.700,
+        "alpha": 0.289,
+        "beta": 0.356,
+    }
+
+
+@pytest.mark.parametrize("above", ["0", "-2", "nan"])
+def test_a_factor_that_cannot_be_is_refused(rows, tmp_path, above):
+    rows.to_csv(tmp_path / "runs.csv", index=False)
+    arguments = ["fit", str(tmp_path / "runs.csv"), "--law", "dense", "--above", above]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"Error: Option --above is {above}; ")

@@ -3,8 +3,11 @@
 import gzip
 import os
 import shutil
+import subprocess
+import sys
 import zipfile
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -31,6 +34,11 @@ def column(name, values):
     return "\n".join([f"{LINES[0]},{name}", *(f"{line},{values(n)}" for n, line in enumerate(LINES[1:]))]) + "\n"
 
 
+def changed(raw, place):
+    """Return bytes of which one is another."""
+    return raw[:place] + bytes([raw[place] ^ 0xFF]) + raw[place + 1 :]
+
+
 N, E, D, C, LOSS = range(5)
 ROWS = len(LINES) - 1
 
@@ -47,6 +55,24 @@ TABLES = {
     "xz": (b"\xfd7zXZ\x00" + bytes(40), [], "an xz archive; unpack it first"),
     "zstd": (b"\x28\xb5\x2f\xfd" + bytes(40), [], "a zstd archive; unpack it first"),
     "spreadsheet": (b"PK\x03\x04" + bytes(40), [], "a spreadsheet; unpack it, or save it as CSV"),
+    "JSON": ('[{"n_active": 1e8, "loss": 3}]', [], "the file is JSON; a CSV table"),
+    "a web page": ("<!DOCTYPE html>\n<html><body>404</body></html>", [], "the file is a web page or XML"),
+    "a pointer": (
+        "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
+        [],
+        "git lfs pull fetches that",
+    ),
+    "UTF-16 without a mark": (TEXT.encode("utf-16-le"), [], "the file is binary; text in UTF-8"),
+    "a quote left open": (TEXT.replace(LINES[5], '"' + LINES[5]), [], "EOF inside string starting at row 5"),
+    "a shorter row": (TEXT + "1e8,1\n", [], f"row {ROWS + 1}, column 'n_tokens': an empty cell is found"),
+    "packed twice": (gzip.compress(gzip.compress(TEXT.encode())), [], "the file is packed twice"),
+    "gzip, one byte changed": (changed(gzip.compress(TEXT.encode()), 60), [], "damaged or cut off"),
+    "units below the names": (TEXT.replace(LINES[1], "-,-,-,-,nats", 1), [], "row 1, column 'n_active': '-' is found"),
+    "semicolons and powers": (
+        TEXT.replace(",", ";").replace(".", ","),
+        [],
+        "--decimal , reads a comma before decimals",
+    ),
     "bars": (TEXT.replace(",", "|"), [], "columns are separated by '|'; commas, semicolons or tabs are expected"),
     "blanks": (TEXT.replace(",", "  "), [], "columns are separated by ' '"),
     "a comment first": ("# our runs\n" + TEXT, [], "the first line is a comment"),
@@ -89,6 +115,8 @@ TABLES = {
     "no such mapping": (TEXT, ["--mapping", "nowhere.yaml"], "nowhere.yaml: there is no such file"),
     "a target in no folder": (TEXT, ["--out", "nowhere/kept"], "there is no folder 'nowhere'"),
     "a target that is there": (TEXT, ["--out", "."], "something is there already"),
+    "an expression left open": (TEXT, ["--map", "flops== (("], "cannot be read (EOF in multi-line statement)"),
+    "a picture without a name": (TEXT, ["--plot", ""], "'': the name of a picture ends in"),
     "a name that is too long": (TEXT, ["--out", "x" * 300], "the folder cannot be written"),
     "a picture of no kind": (TEXT, ["--plot", "fit.doc"], "the name of a picture ends in .png, .svg, .pdf"),
     "a picture in no folder": (TEXT, ["--plot", "nowhere/fit.png"], "nowhere/fit.png: the file cannot be written"),
@@ -161,6 +189,13 @@ def test_addresses_are_not_opened(address, tmp_path, monkeypatch):
     refused(call(tmp_path, monkeypatch, address, []), "remote addresses are not read")
 
 
+def test_points_that_no_model_has(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "points.csv").write_text(cell(N, "1e300", row=7), encoding="utf-8")
+    assert CliRunner().invoke(main, ["fit", str(EXAMPLE), "--law", "wang2024", "--out", "kept"]).exit_code == 0
+    refused(CliRunner().invoke(main, ["predict", "kept", "points.csv"]), "Row 8, column 'n_active': 1e+300 is found")
+
+
 def test_a_fit_that_was_tampered_with(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copy(EXAMPLE, "mine.csv")
@@ -168,6 +203,57 @@ def test_a_fit_that_was_tampered_with(tmp_path, monkeypatch):
     manifest = tmp_path / "kept" / "manifest.json"
     manifest.write_text(manifest.read_text(encoding="utf-8").replace('"n_rows": 45', '"n_rows": 44'), encoding="utf-8")
     refused(CliRunner().invoke(main, ["predict", "kept", "mine.csv"]), "not those that the fit was saved with")
+
+
+OTHERS = {
+    "sizes that are losses": (["isoflop", EXAMPLE, "--size", "loss"], "Option --size is 'loss'"),
+    "a budget that is no number": (["isoflop", EXAMPLE, "--flops", "nan"], "Option --flops is nan"),
+    "a negative budget": (["isoflop", EXAMPLE, "--flops", "-1"], "Option --flops is -1"),
+    "a unit without a table": (["laws", "--unit", "loss=perplexity"], "--table FILE is expected"),
+    "no such table": (["data", "../x"], "There is no table '../x'; 'moelaws data' lists those that there are."),
+}
+
+
+@pytest.mark.parametrize("case", OTHERS)
+def test_options_of_other_commands_that_are_refused(case):
+    arguments, sentence = OTHERS[case]
+    refused(CliRunner().invoke(main, list(map(str, arguments))), sentence)
+
+
+def test_runs_without_end_are_not_laid_out():
+    result = CliRunner().invoke(main, ["plan", "--law", "dense", "--flops", "1e20", "--sizes", "100000000"])
+    assert result.exit_code == 2
+    assert "is not in the range" in result.stderr
+
+
+def shell(*arguments, **options):
+    """Run a command as a shell does, so that standard streams and signals are those of a process."""
+    command = [sys.executable, "-m", "moelaws", *map(str, arguments)]
+    return subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False, **options)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="There is no device that is always full.")
+def test_standard_output_that_is_full():
+    with open("/dev/full", "w") as full:
+        result = shell("plan", "--law", "dense", "--flops", "1e20", stdout=full)
+    assert result.returncode == 2
+    assert result.stderr == "Error: The output cannot be written (No space left on device).\n"
+
+
+def test_standard_input_that_is_closed():
+    result = shell("laws", "--table", "-", stdout=subprocess.PIPE, preexec_fn=lambda: os.close(0))
+    assert result.returncode == 2
+    assert result.stderr.startswith("Error: -: ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_an_interruption_is_one_sentence(tmp_path, monkeypatch):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("moelaws.fitting.estimation.fit", interrupted)
+    (tmp_path / "mine.csv").write_text(TEXT, encoding="utf-8")
+    refused(call(tmp_path, monkeypatch, "mine.csv", ["--out", "kept"]), "Interrupted; no file was left half-written.")
 
 
 @pytest.mark.parametrize(
@@ -188,6 +274,31 @@ def test_what_is_read_after_all(content, options, tmp_path, monkeypatch):
     result = call(tmp_path, monkeypatch, "mine.csv", options)
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("wang2024, 45 rows: converged")
+
+
+PARQUET = pd.read_csv(EXAMPLE)
+
+
+@pytest.mark.parametrize(
+    ("rows", "outcome"),
+    [
+        (PARQUET, "wang2024, 45 rows: converged"),
+        (PARQUET.assign(who=[[1, 2]] * 45), "wang2024, 45 rows: converged"),
+        (PARQUET.assign(loss=PARQUET.loss.where(PARQUET.index != 6)), "row 7, column 'loss': an empty cell is found"),
+        (PARQUET.assign(loss=True), "row 1, column 'loss': 'True' is found"),
+        (PARQUET.assign(loss=pd.Timestamp("2026-01-01")), "row 1, column 'loss': '2026-01-01"),
+        (PARQUET.iloc[:0], "the table has no rows"),
+    ],
+    ids=["numbers", "lists beside them", "an empty cell", "true and false", "times", "no rows"],
+)
+def test_what_parquet_holds(rows, outcome, tmp_path, monkeypatch):
+    monkeypatch.setattr(pd, "read_parquet", lambda *arguments, **options: rows)  # needs a library that may be missing
+    (tmp_path / "mine.csv").write_bytes(b"PAR1 and what follows")
+    result = call(tmp_path, monkeypatch, "mine.csv", [])
+    if "converged" in outcome:
+        assert result.stdout.startswith(outcome)
+    else:
+        refused(result, outcome)
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,7 @@ def test_misuse_is_refused_in_one_sentence(call, sentence):
 
 
 def test_unknown_paper():
-    known = "the papers are fitting, public_leverage, small_moe_runs, tian2025, wan2026, yang2025, yun2024"
+    known = f"the papers are {', '.join(sorted(path.parent.name for path in data.ROOT.glob('data/*/claims.csv')))}"
     with pytest.raises(InputError, match=f"There are no claims of a paper 'nobody2020'; {known}"):
         Ledger("nobody2020")
     with pytest.raises(InputError, match="nobody2020"):
@@ -211,8 +211,12 @@ def test_a_decision_keeps_six_digits_and_whole_counts():
 
 @pytest.mark.parametrize("paper", claims.papers())
 def test_every_claim_has_a_stored_verdict(paper):
-    stored = claims.stored(paper)
-    assert [row["id"] for row in stored] == data.load(f"{paper}/claims").id.tolist()
+    stored, ids = claims.stored(paper), data.load(f"{paper}/claims").id.tolist()
+    if not stored and not any(data.ROOT.glob(f"chapters/*-{paper}*.md")):  # tests/verdicts.csv tells if it had one
+        pytest.skip(f"The claims of {paper} stand on no page yet; chapters/NN-{paper}-evidence.md would show them.")
+    missing = set(ids) - {row["id"] for row in stored}
+    assert not missing, f"No stored notebook decides {', '.join(sorted(missing))}; make book executes the page."
+    assert [row["id"] for row in stored] == ids
     assert {row["verdict"] for row in stored} <= set(claims.VERDICTS)
     for row in stored:
         assert row["note"] or row["verdict"] in ("agrees", "close")

@@ -9,7 +9,7 @@ import pytest
 from moelaws import data
 from moelaws.errors import InputError
 from moelaws.fitting.averaging import AVERAGES, DEFAULT, weighed
-from moelaws.fitting.comparison import PREDICTED_RUNGS, RUNGS, compare
+from moelaws.fitting.comparison import FOLDS, PREDICTED_FOLDS, compare
 from moelaws.fitting.estimation import fit
 from moelaws.laws import LAWS
 
@@ -58,7 +58,7 @@ def test_forward_validation_is_what_it_says():
     misses = [
         fit(POWER, train[train.n_active < size]).predict(train[train.n_active == size])
         - train.loss[train.n_active == size]
-        for size in sizes[-PREDICTED_RUNGS:]
+        for size in sizes[-PREDICTED_FOLDS:]
     ]
     compared = compare([POWER, FLOOR], ROWS, TRAIN, by="n_active")
     expected = np.sqrt(np.mean(np.concatenate(misses) ** 2))
@@ -71,9 +71,9 @@ def test_many_sizes_are_put_into_rungs():
     train = (rows.n_active < 2e9).to_numpy()
     compared = compare([POWER, FLOOR], rows, train, by="n_active")
     sizes = np.unique(rows.n_active[train])
-    predicted = np.concatenate(np.array_split(sizes, RUNGS)[-PREDICTED_RUNGS:])
-    assert np.unique(compared.ladder.n_active).tolist() == predicted.tolist()
-    assert len(predicted) > PREDICTED_RUNGS
+    predicted = np.concatenate(np.array_split(sizes, FOLDS)[-PREDICTED_FOLDS:])
+    assert np.unique(compared.out_of_fold.n_active).tolist() == predicted.tolist()
+    assert len(predicted) > PREDICTED_FOLDS
 
 
 def test_criteria_are_the_textbook_ones():
@@ -108,8 +108,10 @@ def test_what_is_not_told_apart_is_said():
 
 def test_a_choice_that_the_held_out_rows_do_not_bear_out_is_said():
     compared = compare([POWER, FLOOR], ROWS, TRAIN, by="n_active")
-    ladder = compared.ladder.rename(columns={"power_product": "floor_product", "floor_product": "power_product"})
-    misled = replace(compared, ladder=ladder)
+    out_of_fold = compared.out_of_fold.rename(
+        columns={"power_product": "floor_product", "floor_product": "power_product"}
+    )
+    misled = replace(compared, out_of_fold=out_of_fold)
     assert misled.choice == "power_product"
     assert "floor_product does better than power_product, which was chosen" in misled.score().warnings[0]
 

@@ -15,6 +15,7 @@ from moelaws.fitting.optimum import optimum
 from moelaws.fitting.shapes import runs
 from moelaws.laws import LAWS, abnar2025, krajewski2024, ludziejewski2025
 from moelaws.laws.dense import BESIROGLU
+from moelaws.laws.powers import PowerSum
 
 MOE = {"tau": 1.7, "a": 420.0, "alpha": 0.33, "gamma": 0.12, "b": 1100.0, "beta": 0.34}
 
@@ -215,3 +216,12 @@ def test_what_a_law_cannot_say_is_said():
 def test_bad_input_is_named(call, sentence):
     with pytest.raises(InputError, match=sentence):
         call()
+
+
+def test_a_law_of_a_column_that_no_run_tells_is_refused():
+    law = PowerSum("sparse", {"c": {}, "a": {"density": "b", "n_active": "-alpha"}, "d": {"n_tokens": "-beta"}})
+    rows = runs([1e8, 1e9, 3e9] * 3, [1e10] * 4 + [3e10] * 5).assign(density=[1, 0.5, 0.2] * 3)
+    rows["loss"] = law.predict(law.theta({"c": 1, "a": 20, "d": 60, "b": 0.3, "alpha": 0.2, "beta": 0.2}), rows)
+    for call in (lambda: layout(law, 1e20), lambda: optimum(fit(law, rows), 1e20)):
+        with pytest.raises(InputError, match=r"Law 'sparse' reads density, which a run's size"):
+            call()

@@ -1,13 +1,17 @@
 """From a reader's table to a page: mapping files, all problems at once, a chapter written whole or not at all."""
 
+import ast
 import json
+import re
 import shutil
 import threading
+from html import escape
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from moelaws.cli.main import main
@@ -83,6 +87,59 @@ def test_a_mapping_that_is_none(text, sentence, tmp_path):
     result = run("data", "check", EXAMPLES / "runs.csv", "--mapping", written(tmp_path, text, "m.yaml"), "--json")
     assert result.exit_code == 2
     assert sentence in result.output.replace('\\"', '"')
+
+
+@pytest.mark.parametrize("unit", ["billion", "1e9", "1.0e+9", "1000000000"])
+def test_a_unit_is_a_word_or_a_number(unit, tmp_path):
+    rows = written(tmp_path, "n_tokens\n20\n")
+    path = written(tmp_path, f"units: {{n_tokens: {unit}}}\n", "map.yaml")
+    assert table.read(rows, ["n_tokens"], mapping.read(path)).n_tokens.tolist() == [20e9]
+
+
+def test_laws_and_curves_of_a_table_with_other_names(tmp_path):
+    given = pd.read_csv(EXAMPLES / "isoflop.csv")
+    rows = tmp_path / "mine.csv"
+    renamed = given.assign(n_active=given.n_active / 1e6, loss=np.exp(given.loss))
+    renamed.rename(columns={"n_active": "M", "n_tokens": "T", "flops": "C", "loss": "ppl"}).to_csv(rows, index=False)
+    path = written(
+        tmp_path,
+        "columns: {n_active: M, n_tokens: T, flops: C, loss: ppl}\nunits: {n_active: million, loss: perplexity}\n",
+        "map.yaml",
+    )
+
+    def allowed(*options):
+        return [law["name"] for law in json.loads(run("laws", *options, "--json").stdout) if not law["missing"]]
+
+    assert allowed("--table", rows) == []
+    assert allowed("--table", rows, "--mapping", path) == allowed("--table", EXAMPLES / "isoflop.csv")
+    plain = json.loads(run("isoflop", EXAMPLES / "isoflop.csv", "--flops", "1e21", "--json").stdout)
+    found = json.loads(run("isoflop", rows, "--mapping", path, "--flops", "1e21", "--json").stdout)
+    assert found["at"]["size"] == pytest.approx(plain["at"]["size"])
+
+
+def test_points_need_only_what_the_law_reads(tmp_path):
+    given = pd.read_csv(EXAMPLES / "candidates.csv")
+    renamed = given.assign(n_tokens=given.n_tokens / 1e9).rename(columns={"n_tokens": "D", "n_active": "N"})
+    renamed.to_csv(tmp_path / "mine.csv", index=False)
+    path = written(
+        tmp_path,
+        "columns: {n_active: N, n_tokens: D, loss: ppl}\n"
+        "units: {n_tokens: billion, loss: perplexity}\n"
+        "rows: set == 1\n",
+        "map.yaml",
+    )
+    fitted = tmp_path / "kept"
+    assert run("fit", EXAMPLES / "runs.csv", "--law", "wang2024", "--out", fitted).exit_code == 0
+    tables = ((EXAMPLES / "candidates.csv",), (tmp_path / "mine.csv", "--mapping", path))
+    asked = {
+        "predictions": ("predict", fitted),
+        "runs": ("suggest", "--fit", fitted, "--flops", "1e20", "--parameter", "gamma"),
+    }
+    for answer, question in asked.items():
+        plain, mapped = (json.loads(run(*question, *table, "--json").stdout)[answer] for table in tables)
+        assert plain
+        for one, other in zip(plain, mapped, strict=True):
+            assert other == pytest.approx(one)
 
 
 def test_columns_that_an_architecture_gives(tmp_path):
@@ -230,6 +287,8 @@ def test_names_that_are_none(name, book):
         (("--table", EXAMPLES / "runs.csv", "--law", "dense", "--where", "flops > 1e99"), "holds in no row"),
         (("--table", EXAMPLES / "runs.csv", "--law", "dense", "--title", "a\nb"), "a title of one line is expected"),
         (("--table", EXAMPLES / "serving.csv", "--law", "step_time"), "Option --config is missing"),
+        (("--table", EXAMPLES / "runs.csv", "--law", "dense", "--title", "{{ 7 * 7 }}"), "a mark such as *"),
+        (("--table", EXAMPLES / "runs.csv", "--law", "dense", "--holdout", "x == '`a`'"), "without the mark `"),
         (("--table", EXAMPLES / "runs.csv", "--law", "dense", "--counts", "total"), "belongs to --law step_time"),
     ],
 )
@@ -251,6 +310,75 @@ def test_a_chapter_takes_no_other_ones_place(book, unfitted):
     assert state(book) == after
 
 
+def code_of(page):
+    return re.findall(r"^```\{code-cell\} ipython3\n(?:---\n.*?^---\n|:tags:.*?\n)?(.*?)^```", page, re.M | re.S)
+
+
+def test_objections_are_shown_whole(book, monkeypatch):
+    rows = pd.read_csv(EXAMPLES / "runs.csv")
+    plan = chapter.Plan("dense", ("dense", "dense_tied"), "flops > 4e18", "n_active", {})
+    _, page = chapter.write("mine", rows, chapter.words_of_runs("mine", plan))
+    monkeypatch.setattr("moelaws.load", lambda name: rows)
+    names = {}
+    with pd.option_context("display.max_colwidth", 50):
+        exec(code_of(page.read_text(encoding="utf-8"))[0], names)  # as written by the package itself
+        found, shown = names["found"], names["page"].objections(names["found"])
+        assert any("'n_routed'" in sentence for sentence in found.warnings)
+        assert all(escape(sentence, quote=False) in shown.to_html() for sentence in found.warnings)
+        assert names["page"].findings(names["compared"], "dense")["answer"].endswith(" %.")
+
+
+def test_no_condition_becomes_code(book):
+    evil = """text == '"); raise SystemExit("run") #' or n_active > 3e9"""
+    rows = pd.read_csv(EXAMPLES / "isoflop.csv").assign(text="plain")
+    plan = chapter.Plan("dense", ("dense", "dense_tied"), evil, "n_active", {})
+    folder, page = chapter.write("mine", rows, chapter.words_of_runs("mine", plan))
+    cells, stub = (
+        code_of(page.read_text(encoding="utf-8")),
+        folder.joinpath("claims.py.stub").read_text(encoding="utf-8"),
+    )
+    for code in ("\n".join(cells), stub):
+        calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
+        (condition,) = [node.args[1] for node in calls if getattr(node.func, "attr", "") == "where"]
+        assert ast.literal_eval(condition) == evil
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--table", EXAMPLES / "isoflop.csv", "--law", "dense"),
+        ("--table", EXAMPLES / "serving.csv", "--law", "step_time", "--config", EXAMPLES / "config.json"),
+    ],
+    ids=["runs", "serving"],
+)
+def test_the_stub_of_claims_decides_its_statement(options, book, monkeypatch):
+    report = json.loads(run("new-chapter", "mine", *options, "--json").stdout)
+    folder = book / "data" / "mine"
+    rows, held = pd.read_csv(folder / "runs.csv"), report["holdout"]
+    monkeypatch.setattr("moelaws.load", lambda name: rows)
+    monkeypatch.setattr("moelaws.data.ROOT", book)
+    names = {}
+    exec((folder / "claims.py.stub").read_text(encoding="utf-8"), names)  # as written by the command itself
+    (decide,) = [one for one in names.values() if callable(one) and hasattr(one, "claim")]
+    result = decide()
+    errors = ast.literal_eval(re.search(r"\{.*\}", result.note)[0])
+    if "dense" in options:
+        laws = [one for name in report["laws"] for one in ("--law", name)]
+        asked = ("--holdout", held, "--along", report["along"], "--json")
+        scores = json.loads(run("compare", options[1], *laws, *asked).stdout)["holdout"]
+        assert errors == {score["law"]: round(score["rmse"], 4) for score in scores}
+    assert list(errors) == report["laws"] or "dense" in options
+    assert result.computed == (
+        errors[report["law"] if "dense" in options else "all four terms"] == min(errors.values())
+    )
+    kinds = yaml.safe_load(ROOT.joinpath("data/claims.schema.yaml").read_text(encoding="utf-8"))["fields"]
+    row = pd.read_csv(folder / "claims.csv.stub").iloc[0]
+    for field in kinds:
+        limits = field.get("constraints", {})
+        assert not limits.get("required") or pd.notna(row[field["name"]])
+        assert "enum" not in limits or row[field["name"]] in limits["enum"]
+
+
 @pytest.mark.parametrize("broken", ["rename", "replace"])
 def test_an_interruption_leaves_nothing(broken, book, unfitted, monkeypatch):
     before, original, calls = state(book), getattr(chapter.Path, broken), []
@@ -262,7 +390,7 @@ def test_an_interruption_leaves_nothing(broken, book, unfitted, monkeypatch):
         return original(self, target)
 
     monkeypatch.setattr(chapter.Path, broken, interrupted)
-    assert run(*NEW).exit_code == 1
+    assert run(*NEW).exit_code == 2
     assert state(book) == before
 
 
@@ -293,3 +421,57 @@ def test_without_the_book_there_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(chapter, "ROOT", tmp_path)
     result = run(*NEW)
     assert "came without the book's text" in json.loads(result.stderr)["error"]
+
+
+# The guide
+
+
+def widths():
+    """Half-widths of intervals over the true value, per cent, by law, parameter, runs and span."""
+    table = pd.read_csv(ROOT / "data" / "power" / "power.csv")
+    return 100 * table.set_index(["law", "parameter", "runs", "span"]).width
+
+
+GUIDE = ROOT.joinpath("book", "fork.md").read_text(encoding="utf-8")
+
+
+def test_the_guides_table_of_widths_is_the_studys():
+    (head,) = re.findall(r"^\| half-width of \|(.*)\|$", GUIDE, re.M)
+    designs = [tuple(map(int, re.findall(r"\d+", cell))) for cell in head.split("|")]
+    rows = re.findall(r"^\| `(\w+)` of `(\w+)` \|(.*)\|$", GUIDE, re.M)
+    assert [row[:2] for row in rows] == [("alpha", "dense"), ("E", "dense")]
+    for parameter, law, cells in rows:
+        assert [cell.strip() for cell in cells.split("|")] == [
+            f"{widths()[law, parameter, runs, span]:.0f} %" for runs, span in designs
+        ]
+
+
+def test_what_the_guide_says_of_widths_is_the_studys():
+    text = " ".join(GUIDE.split())
+    few, wide, many, narrow = map(
+        int, re.search(r"(\d+) runs over a factor of ten know .* to (\d+) %, and (\d+) to (\d+) %", text).groups()
+    )
+    for runs, width in ((few, wide), (many, narrow)):
+        assert f"{widths()['wang2024', 'gamma', runs, 10]:.0f}" == str(width)
+    ends = re.search(r"Four times as many runs .* by a factor of ([\d.]+) to ([\d.]+)", text).groups()
+    gains = [
+        width / widths()[law, parameter, 4 * runs, span]
+        for (law, parameter, runs, span), width in widths().items()
+        if parameter in ("alpha", "beta", "gamma", "E", "tau") and (law, parameter, 4 * runs, span) in widths().index
+    ]
+    assert (f"{min(gains):.1f}", f"{max(gains):.1f}") == ends
+    twelve, eighty = widths()["dense", "alpha", 12, 1000], widths()["dense", "alpha", 80, 10]
+    assert twelve < eighty
+    assert (
+        "Twelve runs over a factor of a thousand in compute know the exponent of size better than eighty over" in text
+    )
+
+
+def test_a_claim_is_computed_before_a_notebook_stores_it(monkeypatch):
+    monkeypatch.setattr("moelaws.ledger.claims.stored", lambda paper=None: [])
+    (row,) = json.loads(run("claims", "--compute", "yang2025-C26", "--json").stdout)
+    assert row["verdict"] == "differs"
+    assert "def " in run("claims", "--source", "yang2025-C26").stdout
+    result = run("claims", "--compute", "nobody-C01")
+    assert result.exit_code == 2
+    assert "There is no claim 'nobody-C01'" in result.stderr

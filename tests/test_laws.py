@@ -9,6 +9,7 @@ from scipy.optimize import least_squares
 
 from moelaws import data
 from moelaws.data import registry
+from moelaws.data.quantities import QUANTITIES
 from moelaws.errors import InputError
 from moelaws.fitting.estimation import LOG_SQUARES, RELATIVE_SQUARES, fit, huber
 from moelaws.laws import LAWS, dense, find
@@ -18,17 +19,6 @@ from moelaws.laws.saturation import Saturation
 
 each_law = pytest.mark.parametrize("law", LAWS.values(), ids=list(LAWS))
 
-# What runs have in each column. A new law whose columns are not here says so by a KeyError.
-RANGES = {
-    "n_active": (2e7, 2e10),
-    "n_dense": (2e7, 2e10),
-    "n_total": (2e7, 2e11),
-    "n_tokens": (1e9, 1e12),
-    "n_routed": (1, 512),
-    "activation_ratio": (0.005, 1),
-    "granularity": (1, 32),
-    "flops": (1e18, 1e24),
-}
 WHOLE = {"n_routed"}
 # Shares have no unit. Granularity has one in effect: some papers define it as twice what others do.
 SHARES = {"activation_ratio", "leverage"}
@@ -39,14 +29,19 @@ UNIT_BOUND = {"yun2024": {"n_dense"}, "yun2024_data": {"n_dense", "n_tokens"}}
 def rows_of(law, count=60, seed=0):
     """Rows scattered over what runs have, evenly in the logarithm."""
     rng = np.random.default_rng(seed)
-    columns = {name: np.exp(rng.uniform(*np.log(RANGES[name]), count)) for name in law.columns}
+    for name in law.columns:
+        assert name in QUANTITIES, (
+            f"Law '{law.name}' reads '{name}', which moelaws/data/quantities.py does not declare."
+        )
+        assert QUANTITIES[name].span, f"Law '{law.name}' reads '{name}', whose quantity has no span to be tried on."
+    columns = {name: np.exp(rng.uniform(*np.log(QUANTITIES[name].span), count)) for name in law.columns}
     return pd.DataFrame({name: np.round(x) if name in WHOLE else x for name, x in columns.items()})
 
 
 def theta_of(law, seed=0):
-    """Shapes inside the range that the law screens, and terms of a plausible size."""
+    """Shapes inside the law's grid, and terms of a plausible size."""
     rng = np.random.default_rng(seed)
-    shape = np.array([rng.uniform(np.quantile(p.screen, 0.2), np.quantile(p.screen, 0.8)) for p in law.shape])
+    shape = np.array([rng.uniform(np.quantile(p.grid, 0.2), np.quantile(p.grid, 0.8)) for p in law.shape])
     size = np.abs(law.terms(shape, rows_of(law))).max(axis=0)
     share = rng.uniform(0.2, 1.0, len(law.linear))
     if law.link == "log":  # the sum is a logarithm: some terms lower it
@@ -120,8 +115,8 @@ def test_a_law_is_declared_in_full(law):
     assert law.response
     assert all(parameter.unit and parameter.meaning for parameter in law.parameters)
     for parameter in law.shape:
-        assert len(parameter.screen) > 1
-        assert all(parameter.low <= value <= parameter.high for value in parameter.screen)
+        assert len(parameter.grid) > 1
+        assert all(parameter.low <= value <= parameter.high for value in parameter.grid)
 
 
 def made_by(law, theta, rows, noise=0.0, seed=0):
@@ -301,11 +296,11 @@ def test_a_saturated_column_is_declared_once():
         (lambda: find("nothing"), "There is no law 'nothing'; the laws are abnar2025"),
         (
             lambda: Terms("own", {"A": lambda x, p: x**p}, [Parameter("p", "exponent", "1")]),
-            "Parameter 'p' is a shape without values in 'screen' to start from",
+            "Parameter 'p' is a shape without values in 'grid' to start from",
         ),
         (
             lambda: PowerSum("own", {"A": {"n_routed": "-p"}}, saturation=Saturation("n_routed", "low", "high")),
-            "Parameter 'low' is a shape without values in 'screen'",
+            "Parameter 'low' is a shape without values in 'grid'",
         ),
         (
             lambda: PowerSum("own", {"A": {"x": "-alpha"}}, (*OWN[-1].shape, Parameter("alhpa", "", "1"))),

@@ -32,10 +32,13 @@ ALL = {}
 COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"]}
 SHAPES = {"rules": {"color-contrast": {"enabled": False}, "link-in-text-block": {"enabled": False}}}
 EVERYWHERE = [("PHONE", "light", ALL), ("PHONE", "dark", COLOURS), ("WIDE", "light", ALL), ("WIDE", "dark", COLOURS)]
-SOMEWHERE = [("PHONE", "light", SHAPES), ("WIDE", "light", ALL), ("WIDE", "dark", COLOURS)]
+# A token of code or of a formula has the colours of the first of its kind: a later block without a new one is left out.
+FIRST = COLOURS | {"exclude": ["[data-nothing-new]"]}
+SOMEWHERE = [("PHONE", "light", SHAPES), ("WIDE", "light", SHAPES), ("WIDE", "light", FIRST), ("WIDE", "dark", FIRST)]
 THEME_MEASURES = 400  # milliseconds after which the theme has seen what scrolls
 WIDE = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
+HEAVIEST = 1_500_000  # bytes of a page and all that it loads
 SIZES = {"WIDE": WIDE, "PHONE": PHONE}
 RAW_TEX = re.compile(r"\\[(\[]|\$\$|\\(?:frac|alpha|left|text)\b")
 
@@ -139,9 +142,13 @@ class Visit:
 
     errors: list[str] = field(default_factory=list)
     foreign: list[str] = field(default_factory=list)
+    asked: set[str] = field(default_factory=set)
     text: str = ""
     formulas: int = 0
+    beginning: dict[str, float] = field(default_factory=dict)
     too_wide: int = 0
+    cut: list[str] = field(default_factory=list)
+    silent_frames: list[str] = field(default_factory=list)
     dark_plates: list[str] = field(default_factory=list)
     axe: list[str] = field(default_factory=list)
 
@@ -184,55 +191,78 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def visits(pages, address, browser):
-    """Open every page once and note all that the tests ask about."""
-    axe = AXE.read_text(encoding="utf-8")
+def tab(browser):
+    """Return one tab that has axe on every page."""
     context = browser.new_context(color_scheme="light")
-    # A page that only redirects shows nothing of its own.
-    shown = [name for name, soup in pages.items() if not soup.select("meta[http-equiv=refresh i]")]
-    found = {name: visit(context, address, name, axe, places(name)) for name in shown}
+    context.add_init_script(path=AXE)
+    yield context.new_page()
     context.close()
-    return found
+
+
+@pytest.fixture(scope="module")
+def visits(pages, address, tab):
+    """Open every page once and note all that the tests ask about."""
+    return {name: visit(tab, address, name, places(name)) for name, soup in pages.items() if not redirects(soup)}
+
+
+def redirects(soup):
+    """Tell whether a page shows nothing of its own."""
+    return bool(soup.select("meta[http-equiv=refresh i]"))
 
 
 def places(name):
     """Return where axe reads a page: one that is made like another is read once, or with the slow tests only."""
     if (name.endswith("-evidence.html") or name.startswith("book/api/")) and not re.search("03-|serving", name):
         return []
-    return SOMEWHERE[1:2] if name.startswith("chapters/") and "03-" not in name else SOMEWHERE
+    return SOMEWHERE[1:3] if name.startswith("chapters/") and "03-" not in name else SOMEWHERE
 
 
-def visit(context, address, name, axe, where):
-    """Open one page, and let axe read it in some widths and modes."""
-    page, seen = context.new_page(), Visit()
-    listen(page, seen, urlsplit(address).netloc)
-    page.set_viewport_size(PHONE)
-    page.goto(address + name, wait_until="load")
-    page.evaluate("() => window.MathJax?.startup?.promise")
-    seen.text = page.evaluate(READ_TEXT)
-    seen.formulas = page.locator("mjx-container").count()
-    if page.evaluate(OPEN_ALL):
+def visit(page, address, name, where):
+    """Show one page wide, on a phone, and with all parts opened, where axe reads it in some widths and modes."""
+    seen = Visit()
+    with listening(page, seen, urlsplit(address).netloc):
+        page.set_viewport_size(WIDE)
+        page.goto(address + name, wait_until="load")
+        page.evaluate("() => document.fonts.ready")
+        seen.text = page.evaluate(READ_TEXT)
+        seen.formulas = page.locator(".katex").count()
+        seen.beginning = page.evaluate(BEGINNING)
+        page.set_viewport_size(PHONE)
+        seen.cut = page.evaluate(CUT) + page.evaluate(LOST)
+        page.evaluate(OPEN_ALL)
         page.wait_for_timeout(THEME_MEASURES)
-    seen.too_wide = page.evaluate("document.documentElement.scrollWidth") - PHONE["width"]
-    page.add_style_tag(content="* { transition: none !important }")  # half-changed colours are not judged
-    page.evaluate(axe)
-    for size, mode, rules in where:
-        page.set_viewport_size(SIZES[size])
-        page.evaluate("mode => { document.documentElement.dataset.theme = mode }", mode)
-        place = f"{name} ({mode}, {size.lower()})"
-        seen.axe += [f"{place}: {finding}" for finding in page.evaluate(RUN_AXE, rules)]
-    page.evaluate("() => { document.documentElement.dataset.theme = 'dark' }")
-    seen.dark_plates = page.evaluate(DARK_PLATES)
-    page.close()
+        seen.too_wide = page.evaluate("document.documentElement.scrollWidth") - PHONE["width"]
+        seen.silent_frames = page.evaluate(SILENT_FRAMES)
+        page.evaluate(MARK_CODE)
+        page.add_style_tag(content="* { transition: none !important }")  # half-changed colours are not judged
+        for size, mode, rules in where:
+            page.set_viewport_size(SIZES[size])
+            page.evaluate("mode => { document.documentElement.dataset.theme = mode }", mode)
+            place = f"{name} ({mode}, {size.lower()})"
+            seen.axe += [f"{place}: {finding}" for finding in page.evaluate(RUN_AXE, rules)]
+        page.evaluate("() => { document.documentElement.dataset.theme = 'dark' }")
+        seen.dark_plates = page.evaluate(DARK_PLATES)
     return seen
 
 
-def listen(page, seen, own_host):
-    """Note errors, failed requests and requests to any other host."""
-    page.on("pageerror", lambda error: seen.errors.append(str(error)))
-    page.on("console", lambda message: seen.errors.append(message.text) if message.type == "error" else None)
-    page.on("requestfailed", lambda request: seen.errors.append(f"failed: {request.url}"))
-    page.on("request", lambda request: seen.foreign.append(request.url) if foreign(request.url, own_host) else None)
+@contextlib.contextmanager
+def listening(page, seen, own_host):
+    """Note errors, failed requests, and requests to this and to any other host, for a while."""
+
+    def asked(request):
+        (seen.foreign.append if foreign(request.url, own_host) else seen.asked.add)(request.url)
+
+    listeners = {
+        "pageerror": lambda error: seen.errors.append(str(error)),
+        "console": lambda message: seen.errors.append(message.text) if message.type == "error" else None,
+        "requestfailed": lambda request: seen.errors.append(f"failed: {request.url}"),
+        "request": asked,
+    }
+    for event, listener in listeners.items():
+        page.on(event, listener)
+    yield
+    for event, listener in listeners.items():
+        page.remove_listener(event, listener)
 
 
 def foreign(url, own_host):
@@ -243,20 +273,57 @@ def foreign(url, own_host):
 # What is shown as text, without code and without the formulas' own accessible copy.
 READ_TEXT = """() => {
     const shown = document.querySelector('article, main').cloneNode(true);
-    shown.querySelectorAll('pre, code, script, mjx-container').forEach(element => element.remove());
+    shown.querySelectorAll('pre, code, script, .katex').forEach(element => element.remove());
     return shown.textContent;
 }"""
 
-# Closed solutions and code are read, too.
-OPEN_ALL = """() => {
-    const closed = document.querySelectorAll(
-        'article details:not([open]) > summary, article .toggle-hidden .toggle-button');
-    closed.forEach(button => button.click());
-    return closed.length;
+# Where the beginning of a page stands, in pixels.
+BEGINNING = """() => {
+    const end = name => document.querySelector(`article ${name}`)?.getBoundingClientRect().bottom ?? Infinity;
+    return {answer: end('.answer'), bar: end('.verdicts'),
+            figure: document.querySelector('article .cell_output img')?.getBoundingClientRect().top ?? Infinity,
+            height: document.querySelector('article')?.getBoundingClientRect().height ?? 0};
 }"""
 
-RUN_AXE = """async rules => (await axe.run(document, {resultTypes: ['violations'], ...rules})).violations.flatMap(
-    rule => rule.nodes.map(node => `${rule.id}: ${node.html.slice(0, 200)}`))"""
+# A figure that is seen is seen whole, and what opens it at full size can be pressed below it.
+CUT = """() => [...document.querySelectorAll('article .cell_output img')]
+    .filter(image => image.checkVisibility() && !image.closest('.lead-figure'))
+    .filter(image => {
+        const {left, right, bottom} = image.getBoundingClientRect();
+        const opener = image.closest('.picture')?.querySelector('.full-size > summary');
+        return left < 0 || right > innerWidth || !(opener?.getBoundingClientRect().top >= bottom);
+    }).map(image => image.src)"""
+
+# A formula that is wider than its frame begins in it, as no scrolling reaches what is left of it.
+LOST = """() => [...document.querySelectorAll('article div.math .base')]
+    .filter(part => part.getBoundingClientRect().left < part.closest('div.math').getBoundingClientRect().left - 1)
+    .map(part => part.closest('div.math').id)"""
+
+# Closed solutions, code and figures at full size are read, too.
+OPEN_ALL = """() => document.querySelectorAll(
+    'article details:not([open]) > summary, article .toggle-hidden .toggle-button').forEach(button => button.click())"""
+
+# What scrolls sideways is reached by keyboard, and says so; formulas and code are seen to go on.
+SILENT_FRAMES = """() => [...document.querySelectorAll('article :is(div, pre, table, figure, section, details)')]
+    .filter(frame => /auto|scroll/.test(getComputedStyle(frame).overflowX) && frame.scrollWidth > frame.clientWidth)
+    .filter(frame => frame.checkVisibility() && (frame.tabIndex < 0 || !(frame.closest('pre, div.math')
+        || frame.querySelector('pre') || getComputedStyle(frame, '::before').content.includes('sideways'))))
+    .map(frame => frame.outerHTML.slice(0, 200))"""
+
+# Marks blocks of code and formulas in plain text whose kinds of tokens all stand before them.
+MARK_CODE = """() => {
+    const seen = new Set();
+    for (const block of document.querySelectorAll('article div.highlight, article section > p > .math')) {
+        const kinds = [...block.querySelectorAll('span')].map(token => token.className);
+        if (seen.size && kinds.every(kind => seen.has(kind))) block.dataset.nothingNew = '';
+        kinds.forEach(kind => seen.add(kind));
+    }
+}"""
+
+RUN_AXE = """async ({exclude = [], ...rules}) => {
+    const found = await axe.run({include: ['html'], exclude}, {resultTypes: ['violations'], ...rules});
+    return found.violations.flatMap(rule => rule.nodes.map(node => `${rule.id}: ${node.html.slice(0, 200)}`));
+}"""
 
 # Black lines need a light ground: each channel of the image's own background above 200.
 DARK_PLATES = """() => [...document.querySelectorAll('article .cell_output img')]
@@ -280,9 +347,9 @@ def test_no_page_asks_another_host(visits):
 
 
 def test_formulas_are_typeset(visits, pages):
-    expected = {name for name, soup in pages.items() if soup.select(".math")}
-    assert expected
-    assert expected == set(collect(visits, "formulas"))
+    expected = {name: len(pages[name].select(".math")) for name in visits}
+    assert any(expected.values())
+    assert {name: seen.formulas for name, seen in visits.items()} == expected
     assert not {name: RAW_TEX.findall(seen.text) for name, seen in visits.items() if RAW_TEX.search(seen.text)}
 
 
@@ -301,56 +368,74 @@ def test_axe_finds_nothing(visits):
     assert not findings, by_rule
 
 
+def test_a_phone_shows_formulas_from_their_beginning_and_figures_whole_to_open_at_full_size(visits, pages):
+    assert any(soup.select("article .cell_output img") for soup in pages.values())
+    assert not collect(visits, "cut")
+
+
+def test_what_scrolls_sideways_says_so_and_is_reached_by_keyboard(visits):
+    assert not collect(visits, "silent_frames")
+
+
 @pytest.fixture(scope="module")
-def first_screens(pages, address, browser):
-    """Open each chapter as a reader with a wide screen does, and measure where its beginning stands, in pixels."""
-    context, found = browser.new_context(viewport=WIDE), {}
-    for name in pages:
-        if name.startswith("chapters/") and not name.endswith("-evidence.html"):
-            page = context.new_page()
-            page.goto(address + name, wait_until="load")
-            page.evaluate("() => window.MathJax?.startup?.promise")
-            found[name] = page.evaluate(MEASURES)
-            page.close()
-    context.close()
-    return found
-
-
-MEASURES = """() => {
-    const end = name => document.querySelector(`article ${name}`)?.getBoundingClientRect().bottom ?? Infinity;
-    return {answer: end('.answer'), bar: end('.verdicts'),
-            figure: document.querySelector('article .cell_output img')?.getBoundingClientRect().top ?? Infinity,
-            height: document.querySelector('article').getBoundingClientRect().height};
-}"""
-
-
-def test_a_chapter_begins_with_its_answer_its_verdicts_and_a_figure(first_screens):
-    assert first_screens
-    late = {
-        name: seen for name, seen in first_screens.items() if max(seen["answer"], seen["bar"], seen["figure"]) > 900
+def chapters(visits):
+    """Return what was seen of the chapters without their evidence."""
+    return {
+        name: seen
+        for name, seen in visits.items()
+        if name.startswith("chapters/") and not name.endswith("-evidence.html")
     }
-    assert not late
 
 
-def test_a_chapter_is_not_longer_than_sixteen_screens(first_screens):
-    assert not {name: seen["height"] for name, seen in first_screens.items() if seen["height"] > 16_000}
+def test_a_chapter_begins_with_its_answer_its_verdicts_and_a_figure(chapters):
+    assert chapters
+    begins = {
+        name: {part: seen.beginning[part] for part in ("answer", "bar", "figure")} for name, seen in chapters.items()
+    }
+    assert not {name: parts for name, parts in begins.items() if max(parts.values()) > WIDE["height"]}
+
+
+def test_a_chapter_is_not_longer_than_sixteen_screens(chapters):
+    heights = {name: seen.beginning["height"] for name, seen in chapters.items()}
+    assert not {name: height for name, height in heights.items() if height > 16_000}
+
+
+def test_no_page_is_heavy(visits):
+    files = {name: {unquote(urlsplit(url).path).lstrip("/") for url in seen.asked} for name, seen in visits.items()}
+    weights = {name: sum((ROOT / SITE / path).stat().st_size for path in asked) for name, asked in files.items()}
+    assert all(name in asked for name, asked in files.items())
+    assert not {name: weight for name, weight in weights.items() if weight > HEAVIEST}
 
 
 @pytest.mark.slow
-def test_axe_finds_nothing_on_any_page_in_any_width_and_mode(pages, address, browser):
-    axe, context = AXE.read_text(encoding="utf-8"), browser.new_context(color_scheme="light")
-    shown = [name for name, soup in pages.items() if not soup.select("meta[http-equiv=refresh i]")]
-    findings = [finding for name in shown for finding in visit(context, address, name, axe, EVERYWHERE).axe]
-    context.close()
-    assert not findings
+def test_axe_finds_nothing_on_any_page_in_any_width_and_mode(pages, address, tab):
+    shown = [name for name, soup in pages.items() if not redirects(soup)]
+    assert not [finding for name in shown for finding in visit(tab, address, name, EVERYWHERE).axe]
 
 
-def test_search_finds_a_page(address, browser, pages):
+def test_a_figure_opens_at_full_size_by_keyboard(pages, address, tab):
+    name = next(name for name, soup in pages.items() if soup.select("article .full-size"))
+    tab.set_viewport_size(PHONE)
+    tab.goto(address + name, wait_until="load")
+    picture = tab.locator(".picture").first
+    small, opener, frame = (picture.locator(part) for part in ("> img", "summary", "details > div"))
+    assert frame.is_hidden()
+    opener.press("Enter")
+    tab.wait_for_selector(".full-size .scrolls")
+    assert small.is_hidden()
+    assert frame.locator("img").evaluate("image => image.clientWidth >= image.naturalWidth")
+    opener.press("Tab")
+    assert tab.evaluate("document.activeElement.matches('.full-size .scrolls')")
+    tab.keyboard.press("ArrowRight")
+    tab.wait_for_function("document.activeElement.scrollLeft > 0")
+    opener.press("Enter")
+    assert small.is_visible()
+
+
+def test_search_finds_a_page(address, tab, pages):
     name = next(name for name in pages if name.startswith("chapters/"))
     word = max(re.findall(r"[a-z]+", pages[name].h1.get_text().lower()), key=len)
-    page = browser.new_page()
-    page.goto(f"{address}search.html?q={word}")
-    page.wait_for_selector("#search-results li a")
-    links = page.eval_on_selector_all("#search-results li a", "links => links.map(link => link.pathname)")
-    page.close()
+    tab.goto(f"{address}search.html?q={word}")
+    tab.wait_for_selector("#search-results li a")
+    links = tab.eval_on_selector_all("#search-results li a", "links => links.map(link => link.pathname)")
     assert f"/{name}" in links

@@ -156,7 +156,10 @@ PROJECT = {
     "- {numbered: true, chapters: [{file: chapters/01-example.ipynb}]}\n",
     "pyproject.toml": '[project]\nversion = "1.2.0"\n',
     "book/index.md": "# First page\n",
-    "book/some.bib": "@misc{yang2025, author={Yang, A and Shi, B and Li, C}, title={{MoE}}, year={2025}, eprint={1.2}}",
+    "book/some.bib": (
+        "@misc{yang2025, author={Yang, A and Shi, B and {\\L}{\\'o}d{\\'z}, C}, title={{MoE}}, year={2025}, "
+        "eprint={1.2}}"
+    ),
     "requirements.lock": "",
     "chapters/01-example.md": CHAPTER,
 }
@@ -214,7 +217,7 @@ def test_text_is_readable_without_the_book(example):
         )
         assert re.search(r"\*\*Verdicts\*\*: \d+ agree · .*\(\[evidence\]", text)
         assert "**Fig. 1.1.** A point at 0.5." in text
-        assert f"- Yang, Shi, Li: *MoE* (2025). [arxiv.org/abs/1.2]({paper})" in text
+        assert f"- Yang, Shi, Łódź: *MoE* (2025). [arxiv.org/abs/1.2]({paper})" in text
         assert "### Exercise 1.1: Halve it" in text
         assert not RAW.search("\n\n".join(cell.source for cell in notebook.cells))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 from built_site import ROOT
-from test_site import AXE, PHONE, RUN_AXE, WIDE, Visit, browser, listen, served  # noqa: F401
+from test_site import PHONE, RUN_AXE, WIDE, Visit, browser, listening, served, tab  # noqa: F401
 
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 import verdict_table
@@ -49,19 +49,18 @@ def address(tmp_path_factory):
 
 
 @pytest.fixture
-def visit(address, browser):  # noqa: F811
+def visit(address, tab):  # noqa: F811
     """Return a function that opens the page, and fail where it reports an error or asks another host."""
-    context, seen = browser.new_context(viewport=WIDE), Visit()
+    seen = Visit()
 
     def opened(query=""):
-        page = context.new_page()
-        listen(page, seen, address.split("/")[2])
-        page.goto(address + query)
-        page.wait_for_selector(".filter-count")
-        return page
+        tab.set_viewport_size(WIDE)
+        tab.goto(address + query)
+        tab.wait_for_selector(".filter-count")
+        return tab
 
-    yield opened
-    context.close()
+    with listening(tab, seen, address.split("/")[2]):
+        yield opened
     assert not seen.errors + seen.foreign
 
 
@@ -73,8 +72,8 @@ def test_filters_count_and_stay_in_the_address(visit):
     assert count.inner_text() == "10 of 70 claims: 10 differ."
     page.get_by_label("Text").fill("statement 7")
     assert count.inner_text() == "1 of 70 claims: 1 differ."
-    again = visit("?" + page.url.split("?")[1])
-    assert again.locator("tbody tr").get_attribute("id") == "two2026-C07"
+    visit("?" + page.url.split("?")[1])
+    assert page.locator("tbody tr").get_attribute("id") == "two2026-C07"
     page.get_by_role("button", name="Reset").click()
     page.wait_for_function("!location.search")
     page.get_by_label("Evidence").select_option("recomputed")
@@ -110,7 +109,6 @@ def test_what_is_listed_is_exported(visit, kind):
 
 def test_the_page_is_short_fits_a_phone_and_axe_finds_nothing(visit):
     page = visit()
-    page.evaluate(AXE.read_text(encoding="utf-8"))
     for size in (WIDE, PHONE):
         page.set_viewport_size(size)
         assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]

@@ -16,6 +16,7 @@ from posixpath import normpath
 import nbformat
 import yaml
 from pybtex.database import parse_file
+from pybtex.richtext import Text
 
 from moelaws import ledger
 from moelaws.ledger import html as claims_html
@@ -235,7 +236,7 @@ class _Teller:
     def reference(self, key):
         entry = self.book.bibliography[key]
         names = ", ".join(_name(person) for person in entry.persons["author"])
-        title = re.sub("[{}]", "", entry.fields["title"])
+        title = Text.from_latex(entry.fields["title"])
         return f"- {names}: *{title}* ({entry.fields['year']}). {_source(entry)}"
 
     def inline(self, text):
@@ -375,7 +376,7 @@ def _quote(text):
 
 
 def _name(person):
-    return re.sub("[{}]", "", " ".join([*person.prelast_names, *person.last_names]))
+    return " ".join(str(Text.from_latex(part)) for part in [*person.prelast_names, *person.last_names])
 
 
 def _address(entry):

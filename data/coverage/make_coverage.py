@@ -4,11 +4,11 @@
 twenty-five minutes of one core; with names of designs, only their rows are computed again.
 """
 
-from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import click
 import joblib
 import numpy as np
 import pandas as pd
@@ -199,13 +199,11 @@ def cells(designs: Sequence[str]) -> Iterator[pd.DataFrame]:
             )
 
 
-def main() -> None:
-    """Print the rows as they come, and write the tables."""
-    parser = ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("design", nargs="*", default=list(DESIGNS), help=f"of {', '.join(DESIGNS)}; all by default")
-    asked = parser.parse_args().design
-    if unknown := set(asked) - set(DESIGNS):
-        parser.error(f"there is no design {', '.join(sorted(unknown))}; the designs are {', '.join(DESIGNS)}")
+@click.command()
+@click.argument("designs", nargs=-1, type=click.Choice(list(DESIGNS)))
+def main(designs: tuple[str, ...]) -> None:
+    """Print the rows of some designs, or of all, as they come, and write the tables."""
+    asked = designs or tuple(DESIGNS)
     made = []
     for rows in cells(asked):
         tqdm.write(rows[["design", "loss", "interval", "of", "coverage"]].to_string(header=False, index=False))

@@ -4,33 +4,24 @@
 beside itself; with names of designs, only their rows are computed again.
 """
 
-from argparse import ArgumentParser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from pathlib import Path
 
+import click
 import joblib
 import numpy as np
 import pandas as pd
 from scipy import optimize
 
 from moelaws.checks import Floats
+from moelaws.data.quantities import QUANTITIES
 from moelaws.fitting.estimation import LOG_SQUARES, Loss, fit, huber
 from moelaws.laws import LAWS
 from moelaws.laws.base import Law
 
 STARTS = 100
-RANGES = {
-    "n_active": (2e7, 2e10),
-    "n_dense": (2e7, 2e10),
-    "n_total": (2e7, 2e11),
-    "n_tokens": (1e9, 1e12),
-    "n_routed": (1, 512),
-    "activation_ratio": (0.005, 1),
-    "granularity": (1, 32),
-    "flops": (1e18, 1e24),
-}
-"""What runs have in each column."""
+RANGES = {name: quantity.span for name, quantity in QUANTITIES.items() if quantity.span}
 
 
 def scattered(law: Law, rng: np.random.Generator, count: int, share: float = 1.0) -> pd.DataFrame:
@@ -104,14 +95,14 @@ DESIGNS: dict[str, tuple[Callable[[Law, np.random.Generator], pd.DataFrame], flo
 
 
 def table_of(law: Law, design: str, rng: np.random.Generator) -> pd.DataFrame:
-    """Rows of a design with a response that the law made, in the middle of what it screens."""
+    """Rows of a design with a response that the law made, in the middle of its grid."""
     make, noise = DESIGNS[design]
     rows = make(law, rng)
     if "n_routed" in rows:
         rows["n_routed"] = rows.n_routed.round().clip(lower=1)
     if "activation_ratio" in rows:
         rows["activation_ratio"] = rows.activation_ratio.clip(upper=1)
-    shape = np.array([rng.uniform(*np.quantile(parameter.screen, [0.2, 0.8])) for parameter in law.shape])
+    shape = np.array([rng.uniform(*np.quantile(parameter.grid, [0.2, 0.8])) for parameter in law.shape])
     size = np.abs(law.terms(shape, rows)).max(axis=0)
     share = rng.uniform(0.2, 1.0, len(law.linear))
     if law.link == "log":  # the sum is a logarithm: some terms lower it
@@ -165,7 +156,7 @@ def rival(law: Law, rows: pd.DataFrame, loss: Loss, starts: int, rng: np.random.
 
     ends = []
     for _ in range(starts):
-        shape = np.array([_drawn(parameter.screen, rng) for parameter in law.shape])
+        shape = np.array([_drawn(parameter.grid, rng) for parameter in law.shape])
         shape = np.clip(shape, low[len(law.linear) :], high[len(law.linear) :])
         try:
             ends.append(search(np.concatenate([solved(shape), shape]), 25, 1e-8))
@@ -175,9 +166,9 @@ def rival(law: Law, rows: pd.DataFrame, loss: Loss, starts: int, rng: np.random.
     return min(float(search(end.x, 1000, 1e-15).cost) for end in best)
 
 
-def _drawn(screen: tuple[float, ...], rng: np.random.Generator) -> float:
-    """Draw a shape from what is screened and half as far again."""
-    low, high = min(screen), max(screen)
+def _drawn(grid: tuple[float, ...], rng: np.random.Generator) -> float:
+    """Draw a shape from its grid and half as far again."""
+    low, high = min(grid), max(grid)
     if low > 0 and high > 10 * low:
         return float(np.exp(rng.uniform(np.log(low), np.log(2 * high))))
     return float(rng.uniform(low - (high - low) / 2, high + (high - low) / 2))
@@ -204,19 +195,17 @@ def compared(name: str, design: str, starts: int = STARTS) -> dict[str, object]:
     }
 
 
-def cells(designs: list[str]) -> Iterator[dict[str, object]]:
+def cells(designs: Sequence[str]) -> Iterator[dict[str, object]]:
     """Yield one row after another."""
     tasks = (joblib.delayed(compared)(name, design) for design in designs for name in LAWS)
     yield from joblib.Parallel(n_jobs=-1, return_as="generator")(tasks)
 
 
-def main() -> None:
-    """Print the rows as they come, and write the table."""
-    parser = ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("design", nargs="*", default=list(DESIGNS), help=f"of {', '.join(DESIGNS)}; all by default")
-    asked = parser.parse_args().design
-    if unknown := set(asked) - set(DESIGNS):
-        parser.error(f"there is no design {', '.join(sorted(unknown))}; the designs are {', '.join(DESIGNS)}")
+@click.command()
+@click.argument("designs", nargs=-1, type=click.Choice(list(DESIGNS)))
+def main(designs: tuple[str, ...]) -> None:
+    """Print the rows of some designs, or of all, as they come, and write the table."""
+    asked = designs or tuple(DESIGNS)
     path = Path(__file__).with_name("torture.csv")
     found = pd.read_csv(path).query("design not in @asked").to_dict("records") if path.exists() else []
     for row in cells(asked):

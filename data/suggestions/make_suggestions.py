@@ -4,12 +4,12 @@
 itself; with names of designs, only their rows are computed again.
 """
 
-from argparse import ArgumentParser
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import click
 import joblib
 import numpy as np
 import pandas as pd
@@ -110,13 +110,11 @@ def outcome(design: Design, seed: int) -> dict[str, float]:
     return found
 
 
-def main() -> None:
-    """Print the rows as they come, and write the table."""
-    parser = ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("design", nargs="*", help=f"of {', '.join(DESIGNS)}; all by default")
-    asked = parser.parse_args().design or list(DESIGNS)
-    if unknown := set(asked) - set(DESIGNS):
-        parser.error(f"there is no design {', '.join(sorted(unknown))}; the designs are {', '.join(DESIGNS)}")
+@click.command()
+@click.argument("designs", nargs=-1, type=click.Choice(list(DESIGNS)))
+def main(designs: tuple[str, ...]) -> None:
+    """Print the rows of some designs, or of all, as they come, and write the table."""
+    asked = designs or tuple(DESIGNS)
     path = Path(__file__).with_name("suggestions.csv")
     rows = [pd.read_csv(path).query("design not in @asked")] if path.exists() else []
     for name in asked:

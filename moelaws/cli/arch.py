@@ -4,6 +4,7 @@ import json
 
 import click
 
+from moelaws.cli.output import json_option
 from moelaws.models import huggingface
 from moelaws.models.storage import BYTES
 
@@ -14,7 +15,7 @@ from moelaws.models.storage import BYTES
 @click.option("--causal", is_flag=True, help="Count scores with earlier tokens only, not with all.")
 @click.option("--kv-len", type=int, help="Tokens of a sequence, for its cache; by default those of --seq-len.")
 @click.option("--dtype", type=click.Choice(list(BYTES)), help="Type of weights and cache, whatever the file says.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+@json_option
 def arch_command(
     configs: tuple[str, ...], seq_len: int, causal: bool, kv_len: int | None, dtype: str | None, as_json: bool
 ) -> None:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import click
 
+from moelaws.cli.output import json_option
 from moelaws.errors import InputError
 
 
@@ -14,7 +15,7 @@ from moelaws.errors import InputError
 @click.option("--paper", metavar="KEY", help="Only the claims of this paper.")
 @click.option("--compute", is_flag=True, help="Compute the claims now, instead of reading the stored notebooks.")
 @click.option("--source", is_flag=True, help="Print the functions that decide the claims.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list of objects.")
+@json_option
 def claims_command(ids: tuple[str, ...], paper: str | None, compute: bool, source: bool, as_json: bool) -> None:
     """Every printed number, what the book computes, and the verdict, from the stored notebooks.
 
@@ -25,16 +26,23 @@ def claims_command(ids: tuple[str, ...], paper: str | None, compute: bool, sourc
     from moelaws.ledger.html import shown
 
     rows = claims.stored(paper)
-    known = {row["id"] for row in rows}
+    if compute or source:  # also claims that no notebook has yet
+        papers = claims.papers() if paper is None else [paper]
+        names = [name for key in papers for name in claims.Ledger(key).ids]
+    else:
+        names = [row["id"] for row in rows]
     for claim in ids:
-        if claim not in known:
-            raise InputError(f"There is no claim '{claim}'; 'moelaws claims' lists all {len(known)}.")
-    rows = [row for row in rows if not ids or row["id"] in ids]
+        if claim not in names:
+            of = functions.paper_of(claim)  # refuses what no table of claims has
+            where = (
+                f"belongs to {of}" if paper not in (None, of) else "is in no stored notebook yet; --compute decides it"
+            )
+            raise InputError(f"Claim '{claim}' {where}.")
+    names = [name for name in names if not ids or name in ids]
     if source:
-        click.echo("\n".join(functions.source(row["id"]) for row in rows))
+        click.echo("\n".join(map(functions.source, names)))
         return
-    if compute:
-        rows = [asdict(functions.compute(row["id"])) for row in rows]
+    rows = [asdict(functions.compute(name)) for name in names] if compute else [r for r in rows if r["id"] in names]
     if as_json:
         click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from moelaws.cli.output import echo_json
+from moelaws.cli.output import echo_json, json_option
 from moelaws.cli.reading import mapped, mapping_of
 from moelaws.errors import InputError
 
@@ -40,7 +40,7 @@ def data_command() -> None:
 @data_command.command("show", hidden=True)
 @click.argument("name", required=False)
 @click.option("--check", "path", type=click.Path(), help="Check this CSV file against the schema of table NAME.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def show_command(name: str | None, path: str | None, as_json: bool) -> None:
     """The data sets; the columns of a table NAME; or a check of yours.
 
@@ -67,7 +67,7 @@ def show_command(name: str | None, path: str | None, as_json: bool) -> None:
 @data_command.command("check")
 @click.argument("path", metavar="FILE", type=click.Path(allow_dash=True))
 @mapped
-@click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+@json_option
 def check_command(path: str, config: str | None, as_json: bool, **reading: Any) -> None:
     """Every problem of a table of runs at once, by row and column, and what each law would still need.
 

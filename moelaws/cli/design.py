@@ -3,25 +3,28 @@
 What they compute with is imported when they run, so that other commands start at once.
 """
 
+from typing import Any
+
 import click
 
-from moelaws.cli.output import echo_json, numbers_of, pairs_of
+from moelaws.cli.output import echo_json, json_option, numbers_of, pairs_of
+from moelaws.cli.reading import mapped, points_of
 from moelaws.errors import InputError
-
-_json = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 
 
 @click.command("plan")
 @click.option("--law", "name", required=True, metavar="NAME", help="The law that the runs are to be fitted by.")
 @click.option("--flops", required=True, type=float, metavar="C", help="Compute of all runs together, FLOP.")
-@click.option("--curves", type=int, default=3, show_default=True, help="Budgets: curves of equal compute.")
+@click.option(
+    "--curves", type=click.IntRange(1, 1000), default=3, show_default=True, help="Budgets: curves of equal compute."
+)
 @click.option("--span", type=float, default=10.0, show_default=True, help="The largest budget over the smallest.")
-@click.option("--sizes", type=int, default=5, show_default=True, help="Sizes on a curve.")
+@click.option("--sizes", type=click.IntRange(2, 1000), default=5, show_default=True, help="Sizes on a curve.")
 @click.option(
     "--ratio", default="5,100", show_default=True, metavar="A,B", help="Tokens per parameter, least and most."
 )
 @click.option("--experts", default="1", show_default=True, metavar="E,...", help="Experts, one of which is used.")
-@_json
+@json_option
 def plan_command(
     name: str, flops: float, curves: int, span: float, sizes: int, ratio: str, experts: str, as_json: bool
 ) -> None:
@@ -52,13 +55,20 @@ def plan_command(
 @click.option(
     "--fit", "folder", required=True, metavar="DIR", type=click.Path(), help="What 'moelaws fit --out' wrote."
 )
-@click.argument("candidates", metavar="CANDIDATES.csv", type=click.Path())
+@click.argument("candidates", metavar="CANDIDATES.csv", type=click.Path(allow_dash=True))
+@mapped
 @click.option("--flops", required=True, type=float, metavar="C", help="Compute of the new runs together, FLOP.")
 @click.option("--parameter", metavar="NAME", help="The parameter whose interval is to shrink; or")
 @click.option("--at", multiple=True, metavar="COLUMN=X", help="a run whose prediction is to be known better.")
-@_json
+@json_option
 def suggest_command(
-    folder: str, candidates: str, flops: float, parameter: str | None, at: tuple[str, ...], as_json: bool
+    folder: str,
+    candidates: str,
+    flops: float,
+    parameter: str | None,
+    at: tuple[str, ...],
+    as_json: bool,
+    **reading: Any,
 ) -> None:
     """Of the runs in CANDIDATES.csv, those that shrink an interval most for a budget.
 
@@ -69,12 +79,11 @@ def suggest_command(
     Example: moelaws fit data/examples/runs.csv --law wang2024 --out first &&
     moelaws suggest --fit first data/examples/candidates.csv --flops 1e20 --parameter gamma
     """
-    from moelaws.data import table as tables
     from moelaws.fitting import saved
     from moelaws.fitting.design import half_width, suggest
 
     fitted, _ = saved.load(folder)
-    rows = tables.read(candidates, [*fitted.law.columns, *(["flops"] if "flops" not in fitted.law.columns else [])])
+    rows = points_of(candidates, dict.fromkeys([*fitted.law.columns, "flops"]), **reading)
     point = pairs_of(at, "--at") if at else None
     picked = suggest(fitted, rows, flops, parameter, point)
     today = half_width(fitted, parameter, point)

@@ -3,20 +3,27 @@
 What it computes with is imported when it runs, so that other commands start at once.
 """
 
+import math
+from typing import Any
+
 import click
 
-from moelaws.cli.output import echo_json, echo_warnings
+from moelaws.cli.output import echo_json, echo_warnings, json_option
+from moelaws.cli.reading import mapped, rows_of
 from moelaws.errors import InputError
 
 
 @click.command("isoflop")
-@click.argument("table", metavar="TABLE.csv", type=click.Path())
+@click.argument("table", metavar="TABLE.csv", type=click.Path(allow_dash=True))
+@mapped
 @click.option("--size", default="n_active", show_default=True, metavar="COLUMN", help="Column of sizes.")
 @click.option("--budget", metavar="COLUMN", help="Equal values are a budget; by default nearly equal flops.")
 @click.option("--degree", type=click.IntRange(2, 3), default=2, show_default=True, help="Parabola (2) or cubic (3).")
 @click.option("--flops", type=float, metavar="C", help="Also the best size at this budget, by the power law.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
-def isoflop_command(table: str, size: str, budget: str | None, degree: int, flops: float | None, as_json: bool) -> None:
+@json_option
+def isoflop_command(
+    table: str, size: str, budget: str | None, degree: int, flops: float | None, as_json: bool, **reading: Any
+) -> None:
     """The size of lowest loss in each budget of TABLE.csv, and the power law through these sizes.
 
     A curve in the logarithm of size is fitted to each budget. Intervals are of 95 %; at --flops it is that in which the
@@ -25,10 +32,13 @@ def isoflop_command(table: str, size: str, budget: str | None, degree: int, flop
     \b
     Example: moelaws isoflop data/examples/isoflop.csv --flops 1e21
     """
-    from moelaws.data import table as tables
     from moelaws.fitting.isoflop import profiles
 
-    found = profiles(tables.read(table, [size, "loss"]), size, budget, degree)
+    if size == "loss":
+        raise InputError("Option --size is 'loss', which is to be lowest; a column of sizes is expected.")
+    if flops is not None and not 0 < flops < math.inf:
+        raise InputError(f"Option --flops is {flops:g}; a positive number is expected.")
+    found = profiles(rows_of(table, [size, "loss"], **reading), size, budget, degree)
     laws = {}
     if len(found.used) > 2:
         for column in ("size", "n_tokens"):

@@ -4,14 +4,17 @@ from typing import Any
 
 import click
 
-from moelaws.cli.output import echo_json
+from moelaws.cli.output import echo_json, json_option
+from moelaws.cli.reading import mapped, rows_of
+from moelaws.errors import InputError
 
 
 @click.command("laws")
 @click.argument("name", required=False, metavar="[NAME]")
-@click.option("--table", metavar="FILE", type=click.Path(), help="Say which laws this table allows.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
-def laws_command(name: str | None, table: str | None, as_json: bool) -> None:
+@click.option("--table", metavar="FILE", type=click.Path(allow_dash=True), help="Say which laws this table allows.")
+@mapped
+@json_option
+def laws_command(name: str | None, table: str | None, as_json: bool, **reading: Any) -> None:
     """The laws: formula, columns and parameters with units, and where each stands; or one law NAME.
 
     With --table, which of them its columns allow, and what each other law still needs.
@@ -20,11 +23,12 @@ def laws_command(name: str | None, table: str | None, as_json: bool) -> None:
     Example: moelaws laws --table data/examples/isoflop.csv
     """
     from moelaws import laws
-    from moelaws.data import table as tables
     from moelaws.fitting.needs import needs
 
+    if table is None and any(reading.values()):
+        raise InputError("The options that say how a table is read need one; --table FILE is expected.")
     chosen = list(laws.LAWS.values()) if name is None else [laws.find(name)]
-    rows = None if table is None else tables.read(table, [])
+    rows = None if table is None else rows_of(table, [], **reading)
     reports = [_report(law) | ({} if rows is None else {"missing": needs(law, rows)}) for law in chosen]
     if as_json:
         echo_json(reports)
@@ -38,11 +42,11 @@ def laws_command(name: str | None, table: str | None, as_json: bool) -> None:
 
 
 def _report(law: Any) -> dict[str, Any]:
-    from moelaws.fitting.needs import COLUMNS
+    from moelaws.data.quantities import QUANTITIES
 
     def column(name: str) -> dict[str, str]:
-        meaning, unit = COLUMNS[name]
-        return {"name": name, "meaning": meaning, "unit": unit}
+        quantity = QUANTITIES[name]
+        return {"name": name, "meaning": quantity.meaning, "unit": quantity.unit or "1"}
 
     return {
         "name": law.name,

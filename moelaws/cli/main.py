@@ -1,5 +1,6 @@
 """The command line: each command is one call of the package."""
 
+import errno
 import json
 import os
 from typing import Any
@@ -49,6 +50,12 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except InputError as error:
             raise _Mistake(str(error), ctx.meta["json"]) from None
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+                raise
+            raise _Mistake(f"The output cannot be written ({error.strerror}).", ctx.meta["json"]) from None
+        except KeyboardInterrupt:
+            raise _Mistake("Interrupted; no file was left half-written.", ctx.meta["json"]) from None
         except click.UsageError as error:
             if ctx.meta["json"]:
                 raise _Mistake(error.format_message(), as_json=True) from None

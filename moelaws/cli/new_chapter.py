@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from moelaws.cli.output import echo_json, echo_warnings
-from moelaws.cli.reading import mapped, mapping_of, rows_of
+from moelaws.cli.output import echo_json, echo_warnings, json_option
+from moelaws.cli.reading import final_option, mapped, mapping_of, rows_of, where_option
 from moelaws.errors import InputError
 
 
@@ -19,12 +19,12 @@ from moelaws.errors import InputError
 @click.option("--law", "law_name", metavar="LAW", help="The law it is about: one of 'moelaws laws', or step_time.")
 @click.option("--title", metavar="TEXT", help="Title of the chapter.")
 @click.option("--holdout", metavar="EXPR", help="Rows not to fit but to predict; by default those of most compute.")
-@click.option("--where", "condition", metavar="EXPR", help="Rows to use, such as \"annealed == 'yes'\".")
-@click.option("--final", is_flag=True, help="Keep the last row of each run, where rows are points on the way.")
+@where_option
+@final_option
 @click.option("--counts", type=click.Choice(["total", "output"]), help="step_time: what the column throughput counts.")
 @click.option("--list", "show", is_flag=True, help="Only list what belongs to the chapter NAME, to be deleted.")
 @mapped
-@click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+@json_option
 def new_chapter_command(
     name: str,
     table: str | None,
@@ -65,8 +65,14 @@ def new_chapter_command(
     if table is None or law_name is None:
         missing = "--table" if table is None else "--law"
         raise InputError(f"Option {missing} is missing; a chapter needs a table and a law.")
-    if title is not None and (not title.strip() or len(title) > 80 or not title.isprintable()):
-        raise InputError("Option --title has no text, or more than 80 letters; a title of one line is expected.")
+    if title is not None and (
+        not title.strip() or len(title) > 80 or not title.isprintable() or chapter.MARKUP & set(title)
+    ):
+        raise InputError(
+            "Option --title has no text, more than 80 letters or a mark such as *; a title of one line is expected."
+        )
+    if holdout is not None and "`" in holdout:
+        raise InputError(f"Option --holdout is '{holdout[:80]}'; a condition without the mark ` is expected.")
     chapter.free(name)
     if law_name == "step_time":
         made, report = _of_server(name, table, title, holdout, reading, counts)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+
+
 def echo_json(report: Any) -> None:
     """Print JSON, in which a number that is infinite or undefined is null."""
     click.echo(json.dumps(_plain(report), indent=2, ensure_ascii=False, allow_nan=False))
@@ -75,7 +78,7 @@ def check_picture(path: str) -> None:
     """Refuse a file that :func:`write_picture` could not write, before time is spent on what it shows."""
     target = Path(path)
     if target.suffix.lower() not in PICTURES:
-        raise InputError(f"{path[:200]}: the name of a picture ends in {', '.join(PICTURES)}.")
+        raise InputError(f"'{path[:200]}': the name of a picture ends in {', '.join(PICTURES)}.")
     try:
         if target.is_symlink() or (target.exists() and not target.is_file()):
             raise InputError(f"{path}: this is a link or a folder; a file is expected.")

@@ -1,6 +1,7 @@
 """The options that say how a reader's table is read, shared by all commands that take one."""
 
 from collections.abc import Callable, Iterable
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
     from moelaws.data.mapping import Mapping
 
+Command = Callable[..., None]
 _OPTIONS = (
     click.option("--mapping", "file", metavar="FILE", type=click.Path(), help="YAML file of the next three."),
     click.option(
@@ -27,47 +29,43 @@ _CONFIG = click.option(
 )
 
 
-def mapped_names(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that make a table's names and units those of the book."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+where_option = click.option("--where", "condition", metavar="EXPR", help="Rows to use, such as \"annealed == 'yes'\".")
+final_option = click.option(
+    "--final", is_flag=True, help="Keep the last row of each run, where rows are points on the way."
+)
 
 
-def mapped(command: Callable[..., None]) -> Callable[..., None]:
-    """Add these options, and that for the model that a table of runs may be about."""
-    return mapped_names(_CONFIG(command))
+def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Return a decorator that adds several options in their order."""
+    return lambda command: reduce(lambda whole, option: option(whole), reversed(options), command)
+
+
+mapped_names = together(*_OPTIONS)
+"""The options that make a table's names and units those of the book."""
+mapped = together(*_OPTIONS, _CONFIG)
+"""These options, and that for the model that a table of runs may be about."""
 
 
 def mapping_of(file: str | None, rename: tuple[str, ...], unit: tuple[str, ...], decimal: Any) -> "Mapping":
     """Return the mapping that options and a mapping file give; an option comes before the file."""
     from moelaws.data import mapping
 
-    units = {name: _unit(text) for name, text in name_and_text(unit, "--unit")}
-    options = mapping.checked(
-        mapping.Mapping(columns=dict(name_and_text(rename, "--map")), units=units, decimal=decimal), "Option --unit"
-    )
+    columns = dict(name_and_text(rename, "--map"))
+    units: dict[str, str | float] = dict(name_and_text(unit, "--unit"))
+    options = mapping.checked(mapping.Mapping(columns=columns, units=units, decimal=decimal), "Option --unit")
     return options if file is None else mapping.read(file).and_also(options)
 
 
-def rows_of(
-    table: str,
-    columns: Iterable[str],
-    *,
-    file: str | None,
-    rename: tuple[str, ...],
-    unit: tuple[str, ...],
-    decimal: Any,
-    config: str | None,
-) -> "pd.DataFrame":
-    """Read a table as the options say."""
+def rows_of(table: str, columns: Iterable[str], *, config: str | None, **mapping: Any) -> "pd.DataFrame":
+    """Read a table of runs as the options say."""
     from moelaws.fork.tables import read
 
-    return read(table, list(columns), mapping_of(file, rename, unit, decimal), config)
+    return read(table, list(columns), mapping_of(**mapping), config)
 
 
-def _unit(text: str) -> str | float:
-    try:
-        return float(text)
-    except ValueError:
-        return text
+def points_of(table: str, columns: Iterable[str], *, config: str | None, **mapping: Any) -> "pd.DataFrame":
+    """Read a table of runs that are still to be made, of which a mapping may say more than there is."""
+    from moelaws.fork.tables import read
+
+    columns = list(columns)
+    return read(table, columns, mapping_of(**mapping).about(columns), config)

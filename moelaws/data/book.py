@@ -29,13 +29,7 @@ RUNS = "public_runs/runs"
 
 @cache
 def sets() -> dict[str, dict[str, Any]]:
-    """Return every data set's description by name.
-
-    Returns
-    -------
-    dict
-        Name of the set → its ``datapackage.yaml`` (title, licenses, sources, resources).
-    """
+    """Return the ``datapackage.yaml`` of every data set by name."""
     return {path.parent.name: _package(path) for path in sorted(ROOT.glob("data/*/datapackage.yaml"))}
 
 
@@ -81,15 +75,7 @@ def columns(name: str) -> list[dict[str, Any]]:
 def load(name: str) -> pd.DataFrame:
     """Load a table of the book, checked against its schema.
 
-    Parameters
-    ----------
-    name : str
-        ``"set/table"``, one of :func:`tables`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns and units as the set's ``datapackage.yaml`` describes them.
+    `name` is ``"set/table"``, one of :func:`tables`.
 
     Examples
     --------
@@ -137,12 +123,7 @@ def load_runs(name: str) -> pd.DataFrame:
 def read(path: str | os.PathLike[str], like: str) -> pd.DataFrame:
     """Read a table of the reader's own under the schema of one of the book's.
 
-    Parameters
-    ----------
-    path : path-like
-        A table with the columns of `like`; further columns are refused, save in tables of runs.
-    like : str
-        ``"set/table"`` whose schema holds.
+    `path` has the columns of the table `like`; further ones are refused, save in tables of runs.
     """
     return _read_csv(path, _locate(like)["schema"])
 
@@ -150,14 +131,7 @@ def read(path: str | os.PathLike[str], like: str) -> pd.DataFrame:
 def write(text: str, path: Path, like: str) -> None:
     """Put a table in the place of a file, whole and only if it keeps a schema.
 
-    Parameters
-    ----------
-    text : str
-        The table as CSV.
-    path : pathlib.Path
-        The file; its folder exists.
-    like : str
-        Table whose schema it has to keep, as in :func:`read`.
+    `text` is CSV that has to keep the schema of the table `like`.
 
     Raises
     ------
@@ -205,7 +179,7 @@ def _locate(name: str) -> dict[str, Any]:
     for resource in package["resources"]:
         if resource["name"] == table:
             return dict(resource)
-    raise InputError(f"There is no table '{name}'; the tables are {', '.join(tables())}.")
+    raise InputError(f"There is no table '{name}'; 'moelaws data' lists those that there are.")
 
 
 def _read_text(path: str | os.PathLike[str]) -> pd.DataFrame:

@@ -44,16 +44,10 @@ def where(table: pd.DataFrame, condition: str) -> NDArray[np.bool_]:
 
     Parameters
     ----------
-    table : pandas.DataFrame
-        Rows.
     condition : str
         Comparisons (``< <= > >= == !=``) of columns, numbers, strings and what ``+ - * /`` make of
         numbers, joined by ``and``, ``or``, ``not`` or by ``&``, ``|``, ``~``, which mean the same. A column of
         true and false is a condition by itself. Comparisons with an empty cell do not hold.
-
-    Returns
-    -------
-    numpy.ndarray of bool, shape (rows,)
 
     Raises
     ------
@@ -136,7 +130,7 @@ def _parsed(condition: str) -> ast.Expression:
             warnings.simplefilter("ignore")  # of a backslash in a text, which would name a file of Python's
             return ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, MemoryError, tokenize.TokenError) as error:
-        raise _Refused(str(error).partition(" (<")[0].rstrip(".") or "it is nested too deeply") from None
+        raise _Refused(str(error.args[0]).rstrip(".") if error.args else "it is nested too deeply") from None
 
 
 def _truth(node: ast.expr, table: pd.DataFrame) -> NDArray[np.bool_]:

@@ -30,6 +30,7 @@ _FORMATS = {
     b"\xff\xfe": "UTF-16 text; save it as UTF-8",
     b"\xfe\xff": "UTF-16 text; save it as UTF-8",
     b"\x1f\x8b": "packed twice; unpack it first",
+    b"version https://git-lfs": "a pointer of Git LFS, not the file itself; git lfs pull fetches that",
 }
 
 
@@ -47,6 +48,8 @@ def contents(path: str | os.PathLike[str], largest: int = LARGEST) -> bytes:
     name = os.fspath(path)
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", name):
         raise InputError(f"{name}: remote addresses are not read; download the file and give its path.")
+    if name == "-" and sys.stdin is None:
+        raise InputError("-: standard input is closed; a table is expected there.")
     try:
         raw = sys.stdin.buffer.read(largest + 1) if name == "-" else _regular(name, largest)
         if raw.startswith(b"\x1f\x8b"):
@@ -122,5 +125,5 @@ def within(folder: Path, name: str, where: str | os.PathLike[str]) -> Path:
     """
     path = folder / str(name)
     if "\0" in str(name) or not path.resolve().is_relative_to(folder.resolve()):
-        raise InputError(f"{where}: path {str(name)!r} leaves the folder '{folder.name}'.")
+        raise InputError(f"{where}: path {str(name)!r} leaves the folder '{folder.resolve().name}'.")
     return path

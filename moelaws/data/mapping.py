@@ -16,12 +16,12 @@ A mapping is given by options, or by a YAML file that can be kept beside the tab
 
 import os
 import re
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Collection
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from moelaws.checks import Floats
 from moelaws.data import files
@@ -43,6 +43,16 @@ LOSSES: dict[str, Callable[[Floats], Floats]] = {
 """Units of a loss that become nats per token without knowing the tokenizer."""
 
 
+def _number(unit: Any) -> Any:
+    """Return a unit as the number that it may be, since YAML takes 1e9, without a point, for text."""
+    if isinstance(unit, bool):
+        raise ValueError("a number or a word is expected")
+    try:
+        return float(unit)
+    except (TypeError, ValueError):
+        return unit
+
+
 class Mapping(BaseModel):
     """How a table is read; see the module for what each field means.
 
@@ -56,7 +66,7 @@ class Mapping(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     columns: dict[str, str] = {}
-    units: dict[str, str | float] = {}
+    units: dict[str, Annotated[str | float, BeforeValidator(_number)]] = {}
     conventions: dict[str, str] = {}
     decimal: Literal[".", ","] | None = None
     rows: str | None = None
@@ -69,6 +79,14 @@ class Mapping(BaseModel):
             conventions=self.conventions | other.conventions,
             decimal=other.decimal or self.decimal,
             rows=other.rows or self.rows,
+        )
+
+    def about(self, columns: Collection[str]) -> "Mapping":
+        """Return what the mapping says of some columns, for a table that need not have the others."""
+        return Mapping(
+            columns={name: source for name, source in self.columns.items() if name in columns},
+            units={name: unit for name, unit in self.units.items() if name in columns},
+            decimal=self.decimal,
         )
 
     def sources(self, name: str) -> tuple[str, ...]:
@@ -137,13 +155,7 @@ class Mapping(BaseModel):
 
 
 def read(path: str | os.PathLike[str]) -> Mapping:
-    """Read a mapping file.
-
-    Raises
-    ------
-    InputError
-        If it is no mapping: a field that is not known, a unit that is none.
-    """
+    """Read a mapping file."""
     given = files.document(path)
     try:
         return checked(Mapping.model_validate(given), str(path))

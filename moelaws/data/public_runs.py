@@ -37,6 +37,19 @@ GEMSTONES_SERIES = {"main_hot": "constant", "main_cooldown_end": "cooled", "lr_a
 
 BILLION = 1e9
 
+RUNS = {
+    "architecture": "moe",
+    "n_embedding_counted": "no",
+    "tokens_convention": "given",
+    "flops_convention": "not given",
+    "loss_unit": "nats/token",
+    "annealed": "yes",
+}
+"""What most sets have in common; each says what it has otherwise."""
+
+DENSE = RUNS | {"architecture": "dense", "n_routed": 1, "top_k": 1}
+"""The same for sets of dense models only."""
+
 
 def final_steps(curves: pd.DataFrame) -> pd.DataFrame:
     """Return the last row of each run of the curves of Clark et al. (2022).
@@ -55,24 +68,21 @@ def clark2022(curves: pd.DataFrame) -> pd.DataFrame:
     active = n_dense + (last.k - 1) * n_expert
     configuration = ["router_type", "model_size_label", "num_experts", "k", "routing_frequency", "flop_increase"]
     return pd.DataFrame(
-        {
+        RUNS
+        | {
             "run": last.hyper_id,
             "architecture": np.where(dense, "dense", "moe"),
             # A dense model widened by `flop_increase` counts its added weights in the total only.
             "n_active": active.where(~dense, n_total),
             "n_total": n_total,
-            "n_embedding_counted": "no",
             "n_routed": last.num_experts,
             "top_k": last.k.where(~dense, 1),
             "n_tokens": CLARK_TOKENS,
             "tokens_convention": "same in all runs",
-            "flops_convention": "not given",
             "loss": last.loss_validation,
-            "loss_unit": "nats/token",
             "loss_set": "MassiveText validation",
             "seed": last.seed,
             "group": _joined(last[configuration]),
-            "annealed": "yes",
             "router": last.router_type,
             "n_dense": n_dense,
             "k": last.k,
@@ -87,10 +97,7 @@ def clark2022(curves: pd.DataFrame) -> pd.DataFrame:
 def sldbench_split(curves: pd.DataFrame) -> pd.DataFrame:
     """Return the mixture-of-experts task of SLDBench: Clark's runs at step 249,000, the largest size held out.
 
-    Returns
-    -------
-    pandas.DataFrame
-        The benchmark's columns, the run of Clark et al. (2022), and `split` (train or test).
+    Columns are the benchmark's, the run of Clark et al. (2022), and `split` (train or test).
     """
     kept = curves[curves.step == 249_000]
     columns = ["hyper_id", "num_experts", "dense_parameter_count", "loss_validation"]
@@ -102,20 +109,17 @@ def sldbench(curves: pd.DataFrame) -> pd.DataFrame:
     """Return the runs of SLDBench's mixture-of-experts task, with what the benchmark shows of them and no more."""
     rows = sldbench_split(curves)
     return pd.DataFrame(
-        {
+        RUNS
+        | {
             "run": rows.hyper_id,
             "architecture": np.where(rows.num_experts == 1, "dense", "moe"),
             "n_active": rows.dense_parameter_count,
-            "n_embedding_counted": "no",
             "n_routed": rows.num_experts,
             "n_tokens": CLARK_TOKENS,
             "tokens_convention": "same in all runs",
-            "flops_convention": "not given",
             "loss": rows.loss_validation,
-            "loss_unit": "nats/token",
             "loss_set": "MassiveText validation",
             "group": _joined(rows[["num_experts", "dense_parameter_count"]]),
-            "annealed": "yes",
             "split": rows.split,
         }
     )
@@ -125,24 +129,20 @@ def chinchilla(points: pd.DataFrame) -> pd.DataFrame:
     """Return the runs that Besiroglu et al. (2024) read from Figure 4 of Hoffmann et al. (2022)."""
     size, flops = points["Model Size"], points["Training FLOP"]
     return pd.DataFrame(
-        {
+        DENSE
+        | {
             "run": points.index + 1,
-            "architecture": "dense",
             "n_active": size,
             "n_total": size,
             "n_embedding_counted": "unknown",
-            "n_routed": 1,
-            "top_k": 1,
             "n_tokens": flops / (6 * size),
             "tokens_convention": "C/(6N)",
             "flops": flops,
             "flops_convention": "given",
             "loss": points.loss,
-            "loss_unit": "nats/token",
             "loss_set": "MassiveText",
             # The same size is digitised with an error in the fifth digit or later.
             "group": size.map("{:.3e}".format),
-            "annealed": "yes",
         }
     )
 
@@ -150,23 +150,17 @@ def chinchilla(points: pd.DataFrame) -> pd.DataFrame:
 def gadre2024(table: pd.DataFrame) -> pd.DataFrame:
     """Return the over-trained dense runs of Gadre et al. (2024)."""
     return pd.DataFrame(
-        {
+        DENSE
+        | {
             "run": table.name,
-            "architecture": "dense",
             "n_active": table.params,
             "n_total": table.params,
             "n_embedding_counted": "yes",
             "n_embedding": table.params - table.params_no_embed,
-            "n_routed": 1,
-            "top_k": 1,
             "n_tokens": table.tokens,
-            "tokens_convention": "given",
-            "flops_convention": "not given",
             "loss": table.loss_c4_val,
-            "loss_unit": "nats/token",
             "loss_set": "C4 validation",
             "group": _joined(table[["dataset", "model_cfg"]]),
-            "annealed": "yes",
             "dataset": table.dataset,
             "chinchilla_multiplier": table.chinchilla_multiplier,
         }
@@ -176,20 +170,15 @@ def gadre2024(table: pd.DataFrame) -> pd.DataFrame:
 def gemstones2025(table: pd.DataFrame) -> pd.DataFrame:
     """Return the checkpoints of Gemstones, dense models of 22 shapes; a shape's checkpoints are one group."""
     return pd.DataFrame(
-        {
+        DENSE
+        | {
             "run": _joined(table[["series", "width", "depth", "step"]]),
-            "architecture": "dense",
             "n_active": table.params_active_precise,
             "n_total": table.params_active_precise,
             "n_embedding_counted": "yes",
             "n_embedding": 2 * GEMSTONES_VOCABULARY * table.width,
-            "n_routed": 1,
-            "top_k": 1,
             "n_tokens": table.tokens,
-            "tokens_convention": "given",
-            "flops_convention": "not given",
             "loss": table.final_loss,
-            "loss_unit": "nats/token",
             "loss_set": "Dolma validation",
             "group": _joined(table[["width", "depth"]]),
             "annealed": np.where(table.series == "main_cooldown_end", "yes", "no"),
@@ -207,19 +196,16 @@ def liew2025(table: pd.DataFrame) -> pd.DataFrame:
     top_k = ((table.N_active - table.N_dense) / n_feed_forward).round().astype(int) + 1
     name = table.assign(top_k=top_k)[["Model", "top_k", "D1", "D2"]]
     return pd.DataFrame(
-        {
+        RUNS
+        | {
             "run": _joined(name),
-            "architecture": "moe",
             "n_active": table.N_active * BILLION,
             "n_total": table.N_total * BILLION,
-            "n_embedding_counted": "no",
             "n_routed": n_routed,
             "top_k": top_k,
             "n_tokens": (table.D1 + table.D2) * BILLION,
             "tokens_convention": "D1 + D2",
-            "flops_convention": "not given",
             "loss": table.Loss,
-            "loss_unit": "nats/token",
             "loss_set": "SlimPajama CommonCrawl test",
             "group": _joined(table[["N_dense", "D1"]]),
             "annealed": "unknown",
@@ -233,9 +219,9 @@ def liew2025(table: pd.DataFrame) -> pd.DataFrame:
 def flame(table: pd.DataFrame) -> pd.DataFrame:
     """Return the iso-FLOP runs of FLAME-MoE."""
     return pd.DataFrame(
-        {
+        RUNS
+        | {
             "run": _joined(table[["flops", "hidden_size", "num_layers"]]),
-            "architecture": "moe",
             "n_active": table.active_params_computed,
             "n_total": table.total_params_computed,
             "n_embedding_counted": "yes",
@@ -247,10 +233,8 @@ def flame(table: pd.DataFrame) -> pd.DataFrame:
             "flops": table.flops,
             "flops_convention": "6ND",
             "loss": table.loss,
-            "loss_unit": "nats/token",
             "loss_set": "DCLM validation",
             "group": _joined(table[["hidden_size", "num_layers"]]),
-            "annealed": "yes",
             "d_model": table.hidden_size,
             "n_layers": table.num_layers,
             "d_expert": table.expert_dim,
@@ -262,9 +246,9 @@ def flame(table: pd.DataFrame) -> pd.DataFrame:
 def steplaw(moe: pd.DataFrame, dense: pd.DataFrame) -> pd.DataFrame:
     """Return the best run of each cell (architecture, tokens) of the sweeps of Step Law."""
     sparse = pd.DataFrame(
-        {
+        RUNS
+        | {
             "run": _joined(moe[["moe_name", "D"]]),
-            "architecture": "moe",
             "n_active": moe.Na,
             "n_total": moe.N,
             "n_routed": moe.nume,
@@ -281,13 +265,11 @@ def steplaw(moe: pd.DataFrame, dense: pd.DataFrame) -> pd.DataFrame:
         }
     )
     full = pd.DataFrame(
-        {
+        DENSE
+        | {
             "run": _joined(dense[["N", "D"]]),
-            "architecture": "dense",
             "n_active": dense.N,
             "n_total": dense.N,
-            "n_routed": 1,
-            "top_k": 1,
             "n_tokens": dense.D,
             "loss": dense["smooth loss"],
             "group": dense.N.astype(str),
@@ -297,14 +279,7 @@ def steplaw(moe: pd.DataFrame, dense: pd.DataFrame) -> pd.DataFrame:
             "batch": dense.bs,
         }
     )
-    return pd.concat([sparse, full], ignore_index=True).assign(
-        n_embedding_counted="no",
-        tokens_convention="given",
-        flops_convention="not given",
-        loss_unit="nats/token",
-        loss_set="training, smoothed",
-        annealed="yes",
-    )
+    return pd.concat([sparse, full], ignore_index=True).assign(loss_set="training, smoothed")
 
 
 def marin(

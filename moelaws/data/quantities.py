@@ -19,6 +19,8 @@ class Quantity:
         Where the median of a column lies, unless it is in another unit.
     aliases : tuple of str
         What others call the quantity, in small letters; for hints only.
+    span : tuple of float, optional
+        From small to large runs, for what laws read: the range on which every law is tried.
     """
 
     unit: str
@@ -27,6 +29,7 @@ class Quantity:
     high: float
     usual: tuple[float, float] = (0.0, np.inf)
     aliases: tuple[str, ...] = ()
+    span: tuple[float, float] | None = None
 
 
 _ACTIVE = ("na", "active_params", "params_active", "activated_params", "params", "parameters", "n")
@@ -37,22 +40,26 @@ _LOSS = ("val_loss", "cross_entropy", "ppl")
 _SIZE = (1.0, 1e18, (1e4, 1e14))
 
 QUANTITIES = {
-    "n_active": Quantity("parameters", "parameters used for one token", *_SIZE, aliases=_ACTIVE),
-    "n_total": Quantity("parameters", "all parameters", *_SIZE, aliases=_TOTAL),
+    "n_active": Quantity("parameters", "parameters used for one token", *_SIZE, _ACTIVE, (2e7, 2e10)),
+    "n_total": Quantity("parameters", "all parameters", *_SIZE, _TOTAL, (2e7, 2e11)),
     "n_dense": Quantity(
-        "parameters", "parameters of the dense model that was given experts", *_SIZE, ("dense_params",)
+        "parameters", "parameters of the dense model that was given experts", *_SIZE, ("dense_params",), (2e7, 2e10)
     ),
-    "n_tokens": Quantity("tokens", "training tokens", 1e-6, 1e20, (1e6, 1e16), ("tokens", "d", "training_tokens")),
-    "flops": Quantity("FLOP", "training compute", 1e-6, 1e35, (1e10, 1e30), ("compute", "c", "budget_flops")),
-    "n_routed": Quantity("experts", "routed experts in a layer, 1 for a dense model", 1.0, 1e7, aliases=_EXPERTS),
-    "top_k": Quantity(
-        "experts", "routed experts used for one token", 1.0, 1e7, aliases=("topk", "k", "experts_per_token")
+    "n_tokens": Quantity(
+        "tokens", "training tokens", 1e-6, 1e20, (1e6, 1e16), ("tokens", "d", "training_tokens"), (1e9, 1e12)
     ),
-    "activation_ratio": Quantity("experts used over experts", "share of experts used for one token", 0.0, 1.0),
-    "granularity": Quantity("", "how much narrower experts are than a dense layer", 0.0, 1e4),
-    "loss": Quantity(
-        "nats/token", "loss at the end of the run", 0.0, 14.0, (0.2, 7.0), ("val_loss", "cross_entropy", "ppl")
+    "flops": Quantity(
+        "FLOP", "training compute", 1e-6, 1e35, (1e10, 1e30), ("compute", "c", "budget_flops"), (1e18, 1e24)
     ),
+    "n_routed": Quantity(
+        "experts", "routed experts in a layer, 1 for a dense model", 1.0, 1e7, aliases=_EXPERTS, span=(1, 512)
+    ),
+    "top_k": Quantity("experts", "routed experts used for one token", 1.0, 1e7, aliases=_USED),
+    "activation_ratio": Quantity(
+        "experts used over experts", "share of experts used for one token", 0.0, 1.0, span=(0.005, 1)
+    ),
+    "granularity": Quantity("", "how much narrower experts are than a dense layer", 0.0, 1e4, span=(1, 32)),
+    "loss": Quantity("nats/token", "loss at the end of the run", 0.0, 14.0, (0.2, 7.0), _LOSS),
     "leverage": Quantity("", "compute of a dense model over that of one as good with experts", 0.0, 1e4),
 }
 """Every column with a meaning of its own, by name."""

@@ -25,14 +25,7 @@ AS_IT_IS = Mapping()
 def read(path: str | os.PathLike[str], columns: Sequence[str], mapping: Mapping = AS_IT_IS) -> pd.DataFrame:
     """Read a table some of whose columns must be positive numbers.
 
-    Parameters
-    ----------
-    path : path-like
-        What :func:`opened` takes.
-    columns : sequence of str
-        The columns that must be there and hold positive numbers, such as ``1e9``; others are kept as they are.
-    mapping : Mapping, optional
-        What they are called in the file, and in which units they stand.
+    `columns` must be there and hold positive numbers, such as ``1e9``; others are kept as they are.
     """
     sources = {one for name in (*columns, *mapping.columns, *mapping.units) for one in mapping.sources(name)}
     table = opened(path, dtype=dict.fromkeys(sources, str), keep_default_na=False, na_values=[""])
@@ -71,6 +64,8 @@ def _csv(path: str | os.PathLike[str], raw: bytes, options: dict[str, Any]) -> p
         text = text.replace("\r", "\n")
     if text.lstrip().startswith("#"):
         raise InputError(f"{path}: the first line is a comment; a line with the names of the columns is expected.")
+    if what := {"{": "JSON", "[": "JSON", "<": "a web page or XML"}.get(text.lstrip()[0]):
+        raise InputError(f"{path}: the file is {what}; a CSV table with one header line is expected.")
     head = text.lstrip().partition("\n")[0]
     separator = max(",;\t", key=head.count)
     if not head.count(separator) and (found := re.search(r"\w\s*(\||:|  +| )\s*\w", head)):
@@ -98,22 +93,16 @@ def _parquet(path: str | os.PathLike[str], raw: bytes, options: dict[str, Any]) 
         raise InputError(f"{path}: Parquet is read by pyarrow, which is not installed; save it as CSV.") from None
     except Exception as error:  # of pyarrow, which has no module to name it by where it is missing
         raise InputError(f"{path}: this is no Parquet file ({' '.join(str(error).split())[:200]}).") from None
-    return table.astype(str).where(table.notna(), "") if options.get("dtype") is str else table
+    if options.get("dtype") is str:
+        return table.astype(str).where(table.notna(), "")
+    nested = [name for name in table if not table[name].map(pd.api.types.is_scalar).all()]
+    return table.astype(dict.fromkeys(nested, str))
 
 
 def numbers(table: pd.DataFrame, name: str, where: str = "The table", positive: bool = True) -> Floats:
     """Return a column as finite numbers.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Rows.
-    name : str
-        The column.
-    where : str
-        What the sentence about a mistake calls the table.
-    positive : bool
-        Whether zero and negative numbers are refused.
+    `where` is what the sentence about a mistake calls the table.
 
     Examples
     --------
@@ -129,6 +118,8 @@ def numbers(table: pd.DataFrame, name: str, where: str = "The table", positive: 
 def faults(table: pd.DataFrame, name: str, where: str = "The table", positive: bool = True) -> Iterator[str]:
     """Yield a sentence for each cell of a column that is no finite, or no positive, number."""
     cells = only(table, name, where)
+    if pd.api.types.is_bool_dtype(cells) or pd.api.types.is_datetime64_any_dtype(cells):
+        cells = cells.astype(str)  # which would count as numbers
     column = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
     good = np.isfinite(column) & ((column > 0) | (not positive))
     for row in map(int, np.flatnonzero(~good)):
@@ -142,7 +133,7 @@ def faults(table: pd.DataFrame, name: str, where: str = "The table", positive: b
 
 def _hint(cell: object) -> str:
     """Say how a cell that is a number to its writer can be read."""
-    if re.fullmatch(r"\s*-?\d+(,\d+)+(\.\d+)?\s*", str(cell)):
+    if re.fullmatch(r"\s*-?\d+(,\d+)+(\.\d+)?(e[+-]?\d+)?\s*", str(cell), re.IGNORECASE):
         return " (--decimal , reads a comma before decimals, --decimal . commas between thousands)"
     if number := re.fullmatch(r"\s*([\d.]+)\s*([KMBGT])\s*", str(cell), re.IGNORECASE):
         power = round(np.log10(SUFFIXES[number[2].upper()]))

@@ -69,14 +69,7 @@ class Average:
         Every law is fitted again to the same draws of rows, so that what a draw does to all laws together stays in the
         interval. The weights stay as they are: that other rows would have given others is not in it.
 
-        Parameters
-        ----------
-        points : pandas.DataFrame
-            Rows with the columns that the laws read.
-        by, draws, seed
-            As for :func:`moelaws.fitting.intervals.refits`.
-        level : float
-            Coverage; the degrees of freedom are those of the law with the most parameters.
+        The degrees of freedom are those of the law with the most parameters.
 
         Returns
         -------

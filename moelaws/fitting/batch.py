@@ -26,8 +26,6 @@ def refine(
 
     Parameters
     ----------
-    problem : Problem
-        Law, rows and loss.
     start : numpy.ndarray, shape (free coefficients,) or (draws, free coefficients)
         Where all begin, or each.
     weights : numpy.ndarray, shape (draws, rows)
@@ -96,9 +94,9 @@ class _Path:
     def __init__(self, problem: Problem) -> None:
         self.problem, self.bounds, k = problem, problem.bounds(), len(problem.law.linear)
         self.row = {name: np.exp(np.log(problem.columns[name]).mean(keepdims=True)) for name in problem.law.columns}
-        single = [len(places) == 1 and places[0] < k for places in problem.slots]
+        single = [len(places) == 1 and places[0] < k for places in problem.indices]
         self.linear = np.flatnonzero(single & (self.bounds[0] == 0))
-        self.places = [problem.slots[slot][0] for slot in self.linear]
+        self.places = [problem.indices[index][0] for index in self.linear]
         self.spread = problem.spread[k:]
 
     def _shape(self, free: Floats) -> Floats:
@@ -138,10 +136,10 @@ def _expanded(
     # Rows come last in memory, too, which makes the products below several times faster.
     matrix = np.multiply(np.swapaxes(problem.law.gradient(theta, problem.columns), 1, 2), slopes, order="C")
     across, tangent = matrix.swapaxes(1, 2), spread @ path.tangent(free)
-    bent = weights * (loss.share(errors) if rough else loss.bend(errors)) if loss.delta else weights
+    bent = weights * (loss.irls_weight(errors) if rough else loss.curvature(errors)) if loss.delta else weights
     squares = tangent.swapaxes(1, 2) @ ((matrix * bent[:, None]) @ across) @ tangent
     lengths = np.sqrt(np.einsum("dkk->dk", squares))
     lengths[lengths == 0] = 1.0
-    slope = (((weights * loss.pull(errors))[:, None] @ across) @ tangent)[:, 0]
+    slope = (((weights * loss.influence(errors))[:, None] @ across) @ tangent)[:, 0]
     objective = np.sum(weights * loss.cost(errors), axis=1)
     return objective, slope / lengths, squares / (lengths[:, :, None] * lengths[:, None, :]), lengths

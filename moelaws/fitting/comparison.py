@@ -36,10 +36,10 @@ from moelaws.fitting.intervals import interval
 from moelaws.laws import find
 from moelaws.laws.base import Law
 
-RUNGS = 8
+FOLDS = 8
 """Into how many parts, at most, the ordered values are divided."""
 
-PREDICTED_RUNGS = 2
+PREDICTED_FOLDS = 2
 """How many of the last parts are predicted, each from all before it."""
 
 
@@ -70,7 +70,7 @@ class Comparison:
     ----------
     fits : dict
         Name of a law → its fit to all training rows.
-    ladder : pandas.DataFrame
+    out_of_fold : pandas.DataFrame
         The rows that forward validation predicted, with a column of predictions for each law.
     held_out : pandas.DataFrame
         The other rows, as they were given.
@@ -79,7 +79,7 @@ class Comparison:
     """
 
     fits: dict[str, Fit]
-    ladder: pd.DataFrame
+    out_of_fold: pd.DataFrame
     held_out: pd.DataFrame
     group: str | None
 
@@ -95,19 +95,19 @@ class Comparison:
         millionth of the response are none. Among as many parameters, the lower error decides.
         """
         names: list[str] = self.ranking.index.tolist()
-        squares = self._misses(self.ladder, names) ** 2
+        squares = self._misses(self.out_of_fold, names) ** 2
         excess = squares - squares[:, :1]
-        deviations, sizes = self._by_group(self.ladder, excess - excess.mean(axis=0))
+        deviations, sizes = self._by_group(self.out_of_fold, excess - excess.mean(axis=0))
         count = len(sizes)
         error = np.sqrt(np.sum(deviations**2, axis=0) * count / max(count - 1, 1)) / len(squares)
-        least = 1e-12 * np.mean(self._observed(self.ladder) ** 2)
+        least = 1e-12 * np.mean(self._observed(self.out_of_fold) ** 2)
         close = excess.mean(axis=0) <= np.maximum(error, least)
         return min((name for name, near in zip(names, close, strict=True) if near), key=self._parameters)
 
     def average(self, kind: str = DEFAULT) -> Average:
         """Return an average of the laws, one of :data:`moelaws.fitting.averaging.AVERAGES`, from forward validation."""
         names = list(self.fits)
-        weights = weighed(self.ladder[names].to_numpy(), self._observed(self.ladder), kind)
+        weights = weighed(self.out_of_fold[names].to_numpy(), self._observed(self.out_of_fold), kind)
         return Average(self.fits, dict(zip(names, weights.tolist(), strict=True)))
 
     @property
@@ -131,21 +131,15 @@ class Comparison:
                 "rmse_train": one.rmse(),
                 "aicc": fitted + 2 * estimated * (1 + (estimated + 1) / room) if room > 0 else np.inf,
                 "bic": fitted + estimated * np.log(count),
-                "rmse_forward": _rmse(self.ladder[name].to_numpy(), self._observed(self.ladder)),
+                "rmse_forward": _rmse(self.out_of_fold[name].to_numpy(), self._observed(self.out_of_fold)),
             }
         table = pd.DataFrame.from_dict(rows, orient="index").astype({"parameters": int})
         tied = table.rmse_forward.clip(lower=1e-9).map("{:.6g}".format).astype(float)
         return table.iloc[np.lexsort((table.parameters, tied))]
 
     def validation(self, draws: int = 1000, seed: int = 0) -> Scores:
-        """Return the scores of forward validation, with the differences to the chosen law.
-
-        Parameters
-        ----------
-        draws, seed
-            As in :func:`moelaws.fitting.intervals.bootstrap`.
-        """
-        return self._scores(self.ladder, list(self.fits), "predicted in forward validation", draws, seed, 0.95)
+        """Return the scores of forward validation, with the differences to the chosen law."""
+        return self._scores(self.out_of_fold, list(self.fits), "predicted in forward validation", draws, seed, 0.95)
 
     def score(
         self,
@@ -159,8 +153,6 @@ class Comparison:
 
         Parameters
         ----------
-        draws, seed
-            As in :func:`moelaws.fitting.intervals.bootstrap`.
         averages : sequence of str
             Averages to be scored beside the laws, see :meth:`average`.
         level : float
@@ -168,11 +160,6 @@ class Comparison:
             chosen one it is ``0.95 ** (1 / m)`` (Šidák).
         baseline : str, optional
             Law that the others are compared with, in place of the chosen one.
-
-        Raises
-        ------
-        InputError
-            If a cell of the rows held out is not a positive number.
         """
         law = self.fits[self.choice].law
         needed = {name for one in self.fits.values() for name in one.law.columns} | {law.response}
@@ -249,9 +236,9 @@ def compare(
 ) -> Comparison:
     """Fit several laws to the same training rows, and validate each forwards along a column.
 
-    The distinct values of `by` in the training rows are put in order and divided into `RUNGS`
+    The distinct values of `by` in the training rows are put in order and divided into `FOLDS`
     consecutive parts with nearly equal numbers of values (each value its own part if there are no
-    more). The last `PREDICTED_RUNGS` parts are each predicted by a fit to all parts before it.
+    more). The last `PREDICTED_FOLDS` parts are each predicted by a fit to all parts before it.
 
     Parameters
     ----------
@@ -263,25 +250,11 @@ def compare(
         Which rows are fitted; at least one is not.
     by : str
         Column along which is validated, such as ``n_active``.
-    loss : Loss
-        What is minimised.
     group : str, optional
         Column whose equal values, such as the checkpoints of a run, are drawn together in
         bootstraps; by default each row by itself.
-    progress : bool
-        Whether a bar shows how far it is, if it takes longer than two seconds.
     holdout : str, optional
         In place of `train`, which rows are *not* fitted: a condition such as ``"n_active > 4e8"``.
-
-    Returns
-    -------
-    Comparison
-
-    Raises
-    ------
-    InputError
-        If there are fewer than two laws, `train` does not divide the rows, a column is missing,
-        or the training rows are too few for a fit or for its validation.
 
     Examples
     --------
@@ -308,13 +281,13 @@ def compare(
     _check(candidates, table, train, by, group)
     rows = table[train].reset_index(drop=True)
     values = numbers(rows, by, "The table of training rows")
-    rungs = np.array_split(np.unique(values), min(len(np.unique(values)), RUNGS))
-    if len(rungs) <= PREDICTED_RUNGS:
+    folds = np.array_split(np.unique(values), min(len(np.unique(values)), FOLDS))
+    if len(folds) <= PREDICTED_FOLDS:
         raise InputError(
-            f"Column '{by}' needs more than {PREDICTED_RUNGS} different values in the training rows, "
-            f"as the largest are predicted from the others; it has {len(rungs)}."
+            f"Column '{by}' needs more than {PREDICTED_FOLDS} different values in the training rows, "
+            f"as the largest are predicted from the others; it has {len(folds)}."
         )
-    steps = [(values < rung[0], np.isin(values, rung)) for rung in rungs[-PREDICTED_RUNGS:]]
+    steps = [(values < fold[0], np.isin(values, fold)) for fold in folds[-PREDICTED_FOLDS:]]
     subsets = [np.ones(len(rows), dtype=bool), *(below for below, _ in steps)]
     tasks = (joblib.delayed(_fitted)(law, rows, subset, loss, by) for subset, law in product(subsets, candidates))
     results = joblib.Parallel(return_as="generator")(tasks)
@@ -322,8 +295,8 @@ def compare(
     by_subset = [
         {one.law.name: one for one in made[i : i + len(candidates)]} for i in range(0, len(made), len(candidates))
     ]
-    ladder = [_predicted(rows[rung], fits) for fits, (_, rung) in zip(by_subset[1:], steps, strict=True)]
-    return Comparison(by_subset[0], pd.concat(ladder, ignore_index=True), table[~train], group)
+    out_of_fold = [_predicted(rows[fold], fits) for fits, (_, fold) in zip(by_subset[1:], steps, strict=True)]
+    return Comparison(by_subset[0], pd.concat(out_of_fold, ignore_index=True), table[~train], group)
 
 
 def _check(laws: Sequence[Law], table: pd.DataFrame, train: NDArray[np.bool_], by: str, group: str | None) -> None:

@@ -25,7 +25,7 @@ from moelaws.checks import Columns, Floats, positive
 from moelaws.data.table import numbers
 from moelaws.errors import InputError
 from moelaws.fitting.estimation import Fit
-from moelaws.fitting.shapes import EXPERTS, OUTSIDE, runs
+from moelaws.fitting.shapes import EXPERTS, OUTSIDE, refuse, runs
 from moelaws.laws.base import Law
 
 RIDGE = 1e-10
@@ -46,8 +46,6 @@ def layout(
 
     Parameters
     ----------
-    law : Law
-        The law that they are to be fitted by.
     flops : float
         Compute of all runs together, FLOP.
     curves : int
@@ -58,15 +56,6 @@ def layout(
         Runs on a curve for each expansion, evenly spaced in the logarithm of tokens per active parameter.
     ratio : tuple of two floats
         The least and most tokens per active parameter.
-    experts : sequence of float
-        Expansions.
-    outside : float
-        See :func:`moelaws.fitting.shapes.runs`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row for each run, the cheapest first, as :func:`moelaws.fitting.shapes.runs` gives them.
 
     Examples
     --------
@@ -75,6 +64,7 @@ def layout(
     >>> len(rows), f"{rows.flops.sum():.3g}", f"{rows.flops.max() / rows.flops.min():.3g}"
     (27, '1e+20', '10')
     """
+    refuse(law)
     positive(flops=flops, span=span, ratio=ratio, experts=experts)
     if curves < 1 or sizes < 2 or span < 1 or ratio[0] >= ratio[1]:
         raise InputError(
@@ -110,14 +100,10 @@ def suggest(
         A fit to the runs that there are.
     candidates : pandas.DataFrame
         Runs that could be made, each once: the columns that the law reads, and ``flops``.
-    flops : float
-        Compute of all new runs together.
     parameter : str, optional
         The free parameter whose interval is to shrink; or
     point : mapping, optional
         the columns of a run whose prediction's interval is to shrink.
-    level : float
-        Coverage of the interval.
 
     Returns
     -------

@@ -102,7 +102,7 @@ def _trade(problem: Problem, best: Floats, move: Floats) -> str:
     relative = move / np.where(best != 0, best, 1.0)
     relative = relative / relative[np.argmax(np.abs(relative))]
     parts = []
-    for places, step in zip(problem.slots, relative, strict=True):
+    for places, step in zip(problem.indices, relative, strict=True):
         parameter = problem.law.parameters[places[0]]
         if abs(step) > 1e-3:
             parts.append(f"{parameter.name} {-step if parameter.rate else step:+.2g} %")

@@ -44,8 +44,6 @@ class Fit:
 
     Parameters
     ----------
-    problem : Problem
-        What was minimised.
     table : pandas.DataFrame
         The rows it was fitted to.
     coefficients : numpy.ndarray
@@ -71,13 +69,13 @@ class Fit:
     @property
     def free(self) -> tuple[str, ...]:
         """Names of the parameters that were fitted; a tied one counts once."""
-        return tuple(self.law.parameters[places[0]].name for places in self.problem.slots)
+        return tuple(self.law.parameters[places[0]].name for places in self.problem.indices)
 
     @property
     def tied(self) -> dict[str, str]:
         """Parameters that follow another one, and that one."""
         names = [parameter.name for parameter in self.law.parameters]
-        return {names[place]: names[places[0]] for places in self.problem.slots for place in places[1:]}
+        return {names[place]: names[places[0]] for places in self.problem.indices for place in places[1:]}
 
     @property
     def values(self) -> dict[str, float]:
@@ -129,7 +127,7 @@ class Fit:
     @property
     def alone(self) -> bool:
         """Whether only one of several starts led to the optimum, so that another may be lower."""
-        lows = self.starts["polished"].to_numpy(dtype=float)
+        lows = self.starts["objective_end"].to_numpy(dtype=float)
         return len(lows) > 1 and reached(self.problem, lows) == 1
 
     @cached_property
@@ -252,20 +250,10 @@ def fit(
         How many of the grid's starts are tried, first the best of each valley; random ones join
         (:func:`moelaws.fitting.optimise.search`), unless it is one.
 
-    Returns
-    -------
-    Fit
-
     Warns
     -----
     RuntimeWarning
         If the search did not converge; the status of the fit says so, too.
-
-    Raises
-    ------
-    InputError
-        If a column is missing or holds what the law or the loss cannot take, `hold` or `tie`
-        name an unknown parameter, or there are fewer rows than free parameters.
 
     Examples
     --------
@@ -280,7 +268,7 @@ def fit(
     """
     law = find(law) if isinstance(law, str) else law
     rows_given = table if isinstance(table, pd.DataFrame) else read(table, (*law.columns, law.response))
-    table, problem = pose(law, rows_given, loss, hold or {}, tie or {})
+    table, problem = make_problem(law, rows_given, loss, hold or {}, tie or {})
     refuse(law, table)
     ordered = problem.ordered()
     sample = ordered.thinned()
@@ -292,26 +280,26 @@ def fit(
     return Fit(problem, table, problem.theta(best.free), kept, best.converged)
 
 
-def pose(
+def make_problem(
     law: Law, table: pd.DataFrame, loss: Loss, hold: dict[str, float], tie: dict[str, str]
 ) -> tuple[pd.DataFrame, Problem]:
     """Check what :func:`fit` takes; return the table, with floats where the law reads it, and the problem."""
-    slots = _slots(law, hold, tie)
+    indices = _indices(law, hold, tie)
     base = np.zeros(len(law.parameters))
     for place, parameter in enumerate(law.parameters):
         if parameter.name in hold:
             base[place] = float(parameter.value(hold[parameter.name]))
-    if len(table) < len(slots):
+    if len(table) < len(indices):
         raise InputError(
-            f"The table has {len(table)} rows; at least {len(slots)} are expected, one for each free parameter."
+            f"The table has {len(table)} rows; at least {len(indices)} are expected, one for each free parameter."
         )
     columns = {name: numbers(table, name) for name in law.columns}
     response = numbers(table, law.response, positive=loss.space != "linear")
     table = table.assign(**columns, **{law.response: response})
-    return table, Problem(law, columns, law.observed(table), loss, base, slots)
+    return table, Problem(law, columns, law.observed(table), loss, base, indices)
 
 
-def _slots(law: Law, hold: dict[str, float], tie: dict[str, str]) -> tuple[tuple[int, ...], ...]:
+def _indices(law: Law, hold: dict[str, float], tie: dict[str, str]) -> tuple[tuple[int, ...], ...]:
     """Return, for each free coefficient, the places that it fills."""
     names = [parameter.name for parameter in law.parameters]
     for argument, given in (("hold", hold), ("tie", {**tie, **dict.fromkeys(tie.values(), "")})):
@@ -321,8 +309,8 @@ def _slots(law: Law, hold: dict[str, float], tie: dict[str, str]) -> tuple[tuple
     for name, other in tie.items():
         if name == other or name in hold or other in hold or other in tie:
             raise InputError(f"Parameter '{name}' is tied to '{other}'; one that is free is expected, for a free one.")
-    slots: dict[str, list[int]] = {}
+    indices: dict[str, list[int]] = {}
     for place, name in enumerate(names):
         if name not in hold:
-            slots.setdefault(tie.get(name, name), []).append(place)
-    return tuple(map(tuple, sorted(slots.values())))
+            indices.setdefault(tie.get(name, name), []).append(place)
+    return tuple(map(tuple, sorted(indices.values())))

@@ -35,23 +35,11 @@ def profile(fit: Fit, level: float = 0.95) -> Intervals:
     corresponding test for robust estimates, whose scale is the mean square of the loss's derivative
     over its mean slope.
 
-    Parameters
-    ----------
-    fit : Fit
-        A fitted law.
-    level : float
-        Coverage.
-
     Returns
     -------
     dict
         Parameter name → (low, high), in the parameter's unit. An end at a parameter's bound means
         that the data do not limit it there; for a rate this can be infinity.
-
-    Raises
-    ------
-    InputError
-        If there are no more rows than free parameters.
     """
     problem, best = fit.problem, fit.problem.free(fit.coefficients)
     scale = _scale(problem, best)
@@ -69,7 +57,7 @@ def _scale(problem: Problem, best: Floats) -> float:
             f"The table has {len(problem.observed)} rows; more than the {len(best)} free parameters are expected."
         )
     errors, delta = problem.errors(best), problem.loss.delta
-    pull = float(np.sum(problem.loss.pull(errors) ** 2)) / degrees
+    pull = float(np.sum(problem.loss.influence(errors) ** 2)) / degrees
     if delta is None:
         return pull
     # The share of errors below delta; where that is narrow, counted in a wider window and scaled to it.
@@ -154,8 +142,6 @@ class Refits:
         ----------
         values : numpy.ndarray, shape (draws, ...)
             One value, or one array of values, for each draw.
-        level : float
-            Coverage.
 
         Returns
         -------
@@ -177,19 +163,7 @@ class Refits:
 def refits(fit: Fit, by: str | None = None, draws: int = 1000, seed: int = 0, progress: bool = False) -> Refits:
     """Fit again to resampled groups of rows.
 
-    Parameters
-    ----------
-    fit : Fit
-        A fitted law; what it holds is held here too.
-    by : str, optional
-        Column whose equal values make a group; by default each row by itself.
-    draws, seed, progress
-        As in :func:`bootstrap`.
-
-    Returns
-    -------
-    Refits
-        :meth:`Refits.ranges` makes intervals of them, :func:`moelaws.fitting.prediction.predict` predictions.
+    Rows with equal values in the column `by` make a group; by default each row does by itself.
     """
     groups = _groups(fit.table, by)
     count = groups.max() + 1
@@ -204,7 +178,7 @@ def refits(fit: Fit, by: str | None = None, draws: int = 1000, seed: int = 0, pr
 
 def _named(fit: Fit, ends: Floats) -> Intervals:
     """Turn intervals of the free coefficients, shape (2, free), into intervals of the parameters."""
-    parameters = [fit.law.parameters[places[0]] for places in fit.problem.slots]
+    parameters = [fit.law.parameters[places[0]] for places in fit.problem.indices]
     named = {}
     for parameter, pair in zip(parameters, ends.T, strict=True):
         low, high = sorted(parameter.value(pair).tolist())
@@ -230,27 +204,14 @@ def bootstrap(
     ----------
     statistic : callable
         Takes a table, returns a number or an array of fixed shape.
-    table : pandas.DataFrame
-        The rows.
     by : str, optional
         Column whose equal values make a group, such as one run or one load; by default each row
         by itself.
-    draws : int
-        Number of tables drawn.
-    seed : int
-        Seed of the draws.
-    progress : bool
-        Whether a bar shows how far it is, if it takes longer than two seconds.
 
     Returns
     -------
     numpy.ndarray, shape (draws, ...)
         The statistic of each draw; :func:`interval` turns it into intervals.
-
-    Raises
-    ------
-    InputError
-        If `by` is no column, or there are fewer than two groups.
     """
     groups = _groups(table, by)
     members, sizes = np.argsort(groups, kind="stable"), np.bincount(groups)
@@ -299,8 +260,6 @@ def interval(draws: Floats, level: float = 0.95, freedom: int | None = None) -> 
     ----------
     draws : numpy.ndarray, shape (draws, ...)
         One value, or one array of values, for each draw.
-    level : float
-        Coverage.
     freedom : int, optional
         Degrees of freedom: groups that were drawn, less parameters that were fitted to them.
 
@@ -318,17 +277,7 @@ def interval(draws: Floats, level: float = 0.95, freedom: int | None = None) -> 
 def left_out(fit: Fit, by: str | None = None) -> Floats:
     """Predict each row by a fit to the rows that do not belong to it.
 
-    Parameters
-    ----------
-    fit : Fit
-        A fitted law; what it holds is held here too.
-    by : str, optional
-        Column whose equal values are left out together; by default each row by itself.
-
-    Returns
-    -------
-    numpy.ndarray, shape (rows,)
-        Predictions, in the order of the fitted rows.
+    Rows with equal values in the column `by` are left out together; by default each row is by itself.
     """
     problem, best, groups = fit.problem, fit.problem.free(fit.coefficients), _groups(fit.table, by)
     count = groups.max() + 1
@@ -347,18 +296,7 @@ def left_out(fit: Fit, by: str | None = None) -> Floats:
 
 
 def left_out_error(fit: Fit, by: str) -> pd.Series:
-    """Return the mean relative error of each group, predicted by a fit to all others.
-
-    Parameters
-    ----------
-    fit, by
-        As for :func:`left_out`.
-
-    Returns
-    -------
-    pandas.Series
-        Mean absolute relative errors, by the group's value.
-    """
+    """Return the mean relative error of each group, predicted by a fit to all others."""
     errors = np.abs(left_out(fit, by) / fit.law.observed(fit.table) - 1)
     return pd.Series(errors).groupby(fit.table[by].to_numpy()).mean()
 
@@ -366,12 +304,7 @@ def left_out_error(fit: Fit, by: str) -> pd.Series:
 def written(value: float, ends: Sequence[float]) -> str:
     """Write a value with its interval, to two digits of the interval's half-width.
 
-    Parameters
-    ----------
-    value : float
-        The estimate.
-    ends : sequence of two floats
-        Low and high end; the high one may be infinite.
+    The high end may be infinite.
 
     Examples
     --------

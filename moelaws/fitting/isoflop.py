@@ -90,12 +90,6 @@ def profiles(
         Column whose equal values are a budget; by default runs of nearly equal compute.
     degree : {2, 3}
         Of the polynomial in the logarithm of size.
-    response : str
-        Column of losses.
-    level : float
-        Coverage of the intervals.
-    tolerance : float
-        See `TOLERANCE`.
 
     Examples
     --------

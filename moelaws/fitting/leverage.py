@@ -28,17 +28,7 @@ _UNREACHED = 1e300
 def interpolated(dense: pd.DataFrame, loss: ArrayLike) -> Floats:
     """Return the compute at which a line through the dense runs has a loss, on logarithmic axes.
 
-    Parameters
-    ----------
-    dense : pandas.DataFrame
-        Columns `flops` and `loss`: the best dense runs, whose loss falls with compute.
-    loss : array_like
-        Losses.
-
-    Returns
-    -------
-    numpy.ndarray
-        FLOP; NaN for a loss that lies outside those of the dense runs.
+    `dense` has columns `flops` and `loss`, which falls with compute; beyond its losses the answer is NaN.
 
     Examples
     --------
@@ -175,13 +165,6 @@ def measure(
     law : Frontier or Dense, optional
         The law of the dense runs: of compute (default), or of size and tokens, for which compute
         is 6 N D and the dense model gets the best size and tokens.
-    draws, seed : int
-        Resampled tables of dense runs.
-
-    Returns
-    -------
-    Measured
-        `table` has the leverages and their intervals.
 
     Examples
     --------
@@ -220,8 +203,6 @@ def over(
         Standard error of each loss in `moe`; by default the scatter of the dense runs about their law.
     seed : int
         Seed of the losses that are drawn within their error.
-    level : float
-        Coverage of the intervals.
     """
     rows = {name: numbers(moe, name, "The table of MoE runs") for name in ("flops", "loss")}
     n_tokens = numbers(moe, "n_tokens", "The table of MoE runs") if same_tokens else None

@@ -71,15 +71,15 @@ class Loss:
             return size**2 / 2
         return np.where(size <= self.delta, size**2 / 2, self.delta * (size - self.delta / 2))
 
-    def pull(self, errors: Floats) -> Floats:
+    def influence(self, errors: Floats) -> Floats:
         """Return the derivative of the cost, elementwise."""
         return errors if self.delta is None else np.clip(errors, -self.delta, self.delta)
 
-    def bend(self, errors: Floats) -> Floats:
+    def curvature(self, errors: Floats) -> Floats:
         """Return the second derivative of the cost, elementwise."""
         return np.ones_like(errors) if self.delta is None else (np.abs(errors) <= self.delta).astype(float)
 
-    def share(self, errors: Floats) -> Floats:
+    def irls_weight(self, errors: Floats) -> Floats:
         """Return the weight at which the square of an error has the slope of its cost, elementwise."""
         return np.ones_like(errors) if self.delta is None else 1 / np.maximum(1, np.abs(errors) / self.delta)
 
@@ -99,17 +99,13 @@ class Problem:
 
     Parameters
     ----------
-    law : Law
-        The law.
     columns : mapping
         The columns that it reads.
     observed : numpy.ndarray
         Measured responses.
-    loss : Loss
-        What is minimised.
     base : numpy.ndarray
         Coefficients; those that are held stay.
-    slots : tuple of tuple of int
+    indices : tuple of tuple of int
         For each free coefficient, the places in `base` that it fills (several if tied).
     """
 
@@ -118,13 +114,13 @@ class Problem:
     observed: Floats
     loss: Loss
     base: Floats
-    slots: tuple[tuple[int, ...], ...]
+    indices: tuple[tuple[int, ...], ...]
 
     @cached_property
     def spread(self) -> Floats:
         """Which coefficient follows which free one, as a matrix of zeros and ones."""
-        spread = np.zeros((len(self.base), len(self.slots)))
-        for column, places in enumerate(self.slots):
+        spread = np.zeros((len(self.base), len(self.indices)))
+        for column, places in enumerate(self.indices):
             spread[list(places), column] = 1
         return spread
 
@@ -134,7 +130,7 @@ class Problem:
 
     def free(self, theta: Floats) -> Floats:
         """Take the free coefficients out of all."""
-        return theta[[places[0] for places in self.slots]]
+        return theta[[places[0] for places in self.indices]]
 
     def errors(self, free: Floats) -> Floats:
         """Return each row's error."""
@@ -153,21 +149,21 @@ class Problem:
 
     def bounds(self) -> tuple[Floats, Floats]:
         """Return the bounds of the free coefficients."""
-        parameters = [self.law.parameters[places[0]] for places in self.slots]
+        parameters = [self.law.parameters[places[0]] for places in self.indices]
         return np.array([p.low for p in parameters], dtype=float), np.array([p.high for p in parameters], dtype=float)
 
     @property
     def is_linear(self) -> bool:
         """Whether the errors are linear in what is free, so that the optimum is solved for exactly."""
-        shapes = any(places[0] >= len(self.law.linear) for places in self.slots)
+        shapes = any(places[0] >= len(self.law.linear) for places in self.indices)
         matching = self.law.link == ("log" if self.loss.space == "log" else "identity")
         return not shapes and matching and (self.loss.delta, self.loss.above) == (None, 1.0)
 
     def hold(self, place: int, value: float) -> "Problem":
         """Return the problem with one of its free coefficients held."""
         base = self.base.copy()
-        base[list(self.slots[place])] = value
-        return replace(self, base=base, slots=self.slots[:place] + self.slots[place + 1 :])
+        base[list(self.indices[place])] = value
+        return replace(self, base=base, indices=self.indices[:place] + self.indices[place + 1 :])
 
     def rows(self, index: NDArray[np.integer[Any]]) -> "Problem":
         """Return the same problem on some of its rows."""

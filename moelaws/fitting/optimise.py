@@ -26,9 +26,6 @@ EVALUATIONS = 500
 RUNS = 10
 """Runs, each from the end of the one before, after which a gain that goes on is called no convergence."""
 
-STEPS = 300
-"""Steps after which the fast kernel gives up."""
-
 LOOKS = 16
 """Random starts for each shape parameter beyond two, which the grid covers."""
 
@@ -38,7 +35,7 @@ LOOK_ROWS = 200
 SHARE = 1e-3
 """What each term contributes at least where a look starts."""
 
-POLISHED = 8
+FOLLOWED = 8
 """Looks that are followed further, the lowest."""
 
 AGREEMENT = 1e-6
@@ -101,7 +98,7 @@ class Contributions(Coefficients):
     def linear(self) -> NDArray[np.intp]:
         """Which free coefficients are those of one term each."""
         (low, high), k = self.problem.bounds(), len(self.problem.law.linear)
-        single = np.array([len(places) == 1 and places[0] < k for places in self.problem.slots])
+        single = np.array([len(places) == 1 and places[0] < k for places in self.problem.indices])
         return np.flatnonzero(single & np.isin(low, (0, -np.inf)) & np.isposinf(high))
 
     @cached_property
@@ -143,7 +140,7 @@ class Contributions(Coefficients):
 
     @cached_property
     def _columns(self) -> list[int]:
-        return [self.problem.slots[place][0] for place in self.linear]
+        return [self.problem.indices[place][0] for place in self.linear]
 
     def _terms(self, free: Floats) -> Floats:
         shape = self.problem.theta(free)[len(self.problem.law.linear) :]
@@ -164,18 +161,10 @@ def least_squares(
     leaves out the rows beyond the bend of a Huber loss and then stops anywhere. A run that starts from the end of
     another has to gain nothing.
 
-    Parameters
-    ----------
-    problem : Problem
-        What is minimised.
-    start : numpy.ndarray
-        Free coefficients.
-    tolerance : float
-        Relative change of the objective, and of the coordinates, at which a run stops. A loose one is for a first look.
-    coordinates : type
-        What is searched.
+    `tolerance` is the relative change of objective and coordinates at which a run stops; a loose one is for a
+    first look.
     """
-    if not problem.slots:
+    if not problem.indices:
         return Optimum(start, True)
     if problem.is_linear:
         return _linear(problem)
@@ -233,7 +222,7 @@ def _onto_bounds(problem: Problem, free: Floats, objective: float) -> Floats:
 
 def _linear(problem: Problem) -> Optimum:
     """Solve a problem whose errors are linear in what is free; of many solutions, the shortest."""
-    nothing = np.zeros(len(problem.slots))
+    nothing = np.zeros(len(problem.indices))
     matrix = problem.jacobian(nothing)
     lengths = np.linalg.norm(matrix, axis=0)
     lengths[lengths == 0] = 1.0
@@ -251,89 +240,16 @@ def _linear(problem: Problem) -> Optimum:
 def minimise(problem: Problem, start: Floats, tolerance: float = 1e-15) -> Optimum:
     """Minimise from a start close to the optimum: by the fast kernel, or where it gives up by SciPy.
 
-    Parameters
-    ----------
-    problem : Problem
-        What is minimised.
-    start : numpy.ndarray
-        Free coefficients.
-    tolerance : float
-        What is still to be gained, relative to the objective, when the kernel stops.
+    `tolerance` is what is still to be gained, relative to the objective, when the kernel stops.
     """
-    found = levenberg_marquardt(problem, start, tolerance)
-    return found if found.converged else least_squares(problem, found.free)
-
-
-@np.errstate(over="ignore", invalid="ignore")  # a trial step may leave what a float holds, and is then refused
-def levenberg_marquardt(problem: Problem, start: Floats, tolerance: float) -> Optimum:
-    """Minimise from a start, fast; the result is never worse than the start.
-
-    Steps are those of Levenberg and Marquardt, with Nielsen's damping (Madsen et al.). Rows beyond the bend of
-    a Huber loss pull with constant force and add no curvature, which makes it Newton's method there.
-    A coefficient that is pushed against its bound stays on it. A positive linear one moves along its
-    logarithm, which straightens its trade-off with an exponent and halves the number of steps.
-
-    Parameters
-    ----------
-    problem : Problem
-        What is minimised.
-    start : numpy.ndarray
-        Free coefficients.
-    tolerance : float
-        What is still to be gained, relative to the objective, when it stops.
-
-    References
-    ----------
-    K. Madsen, H. B. Nielsen and O. Tingleff, Methods for Non-Linear Least Squares Problems,
-    2nd ed. (2004), Section 3.2.
-    """
-    if not problem.slots:
-        return Optimum(start, True)
-    if problem.is_linear:
-        return _linear(problem)
-    low, high = problem.bounds()
-    positive = (low == 0) & [places[0] < len(problem.law.linear) for places in problem.slots]
-    free = np.clip(start, low, high)
-    errors = problem.errors(free)
-    objective, damping, growth, moved = float(problem.loss.cost(errors).sum()), 1e-4, 2.0, True
-    for _ in range(STEPS):
-        if moved:
-            matrix = problem.jacobian(free)
-            slope = problem.loss.pull(errors) @ matrix
-            lengths = np.sqrt(np.einsum("rk,rk->k", matrix, matrix))
-            lengths[lengths == 0] = 1.0
-            scaled = matrix / lengths
-            curvature = (scaled * problem.loss.bend(errors)[:, None]).T @ scaled
-            loose = ~((free <= low) & (slope > 0) | (free >= high) & (slope < 0))
-            inside, down = curvature[np.ix_(loose, loose)], -(slope / lengths)[loose]
-        step = np.zeros_like(free)
-        step[loose] = np.linalg.solve(inside + damping * np.eye(len(down)), down)
-        trial = np.clip(_moved(free, step / lengths, positive), low, high)
-        done = down @ step[loose] <= tolerance * objective and damping < 1e-3
-        if done or np.all(trial == free) or damping > 1e16:  # steps so short change nothing but rounding
-            return Optimum(free, bool(done))
-        step = (trial - free) * lengths
-        gain = -(slope / lengths) @ step - step @ curvature @ step / 2
-        errors_there = problem.errors(trial)
-        objective_there = float(problem.loss.cost(errors_there).sum())
-        moved = objective_there < objective
-        if moved:
-            ratio = (objective - objective_there) / max(gain, 1e-300)
-            free, errors, objective = trial, errors_there, objective_there
-            damping, growth = max(damping * max(1 / 10, 1 - (2 * min(ratio, 2.0) - 1) ** 3), 1e-12), 2.0
-        else:
-            damping, growth = damping * growth, growth * 2
-    return Optimum(free, False)
-
-
-def _moved(free: Floats, step: Floats, positive: NDArray[np.bool_]) -> Floats:
-    """Add a step; a positive coefficient changes by that share, save where the step takes it to zero."""
-    share = np.divide(step, free, out=np.full_like(free, np.inf), where=positive & (free > 0))
-    return np.where(np.abs(share) < 1, free * np.exp(np.minimum(share, 1)), free + step)
+    if not problem.indices or problem.is_linear:
+        return least_squares(problem, start)
+    (free,), (converged,) = refine(problem, start, np.ones((1, len(problem.observed))), tolerance)
+    return Optimum(free, True) if converged else least_squares(problem, free)
 
 
 def initial_grid(problem: Problem) -> tuple[Floats, Floats]:
-    """Try all combinations of screened shapes, each with its best linear coefficients.
+    """Try all combinations of the shapes' grids, each with its best linear coefficients.
 
     Returns
     -------
@@ -342,7 +258,7 @@ def initial_grid(problem: Problem) -> tuple[Floats, Floats]:
         objective, then all others; both from the best to the worst.
     objectives : numpy.ndarray, shape (combinations,)
     """
-    axes = [parameter.screen for parameter in _shapes(problem)]
+    axes = [parameter.grid for parameter in _shapes(problem)]
     starts, objectives = _with_linear(problem, np.array(list(product(*axes))))
     heights = objectives.reshape([len(axis) for axis in axes] or [1])
     betters = (heights > minimum_filter(heights, size=3, mode="nearest")).ravel()
@@ -359,7 +275,7 @@ def random_starts(problem: Problem, count: int, seed: int) -> tuple[Floats, Floa
     """
     rng, drawn = np.random.default_rng(seed), []
     for parameter in _shapes(problem):
-        ends = np.array([min(parameter.screen), max(parameter.screen)])
+        ends = np.array([min(parameter.grid), max(parameter.grid)])
         wide = ends[0] > 0 and ends[1] > 10 * ends[0]
         low, high = np.log(ends) if wide else ends
         column = rng.uniform(low - (high - low) / 4, high + (high - low) / 4, 1000)
@@ -380,19 +296,8 @@ def search(problem: Problem, count: int) -> tuple[pd.DataFrame, Optimum]:
     All starts are looked at in one batch, the lowest of these looks are followed roughly by SciPy's least squares, and
     the lowest of those to their ends, until two have the same.
 
-    Parameters
-    ----------
-    problem : Problem
-        What is minimised.
-    count : int
-        How many starts of the grid; with a single one nothing else is tried.
-
-    Returns
-    -------
-    tried : pandas.DataFrame
-        The starts: objective there, and where the search from it ended, and free coefficients.
-    best : Optimum
-        The lowest end.
+    With `count` one, no start but the best of the grid is tried. Returned are the starts, with the objective there
+    and where the search from each ended, and the lowest end.
     """
     starts, heights = (x[:count] for x in initial_grid(problem))
     if count > 1 and (more := len(_shapes(problem)) - 1) > 0:
@@ -400,21 +305,21 @@ def search(problem: Problem, count: int) -> tuple[pd.DataFrame, Optimum]:
         starts, heights = np.concatenate([starts, others]), np.append(heights, theirs)
     ends = _looks(problem, starts)
     lows = np.array([problem.objective(end) for end in ends])
-    for tolerance, most in ((ROUGH, POLISHED), (1e-15, POLISHED // 2)):
+    for tolerance, most in ((ROUGH, FOLLOWED), (1e-15, FOLLOWED // 2)):
         for place in np.argsort(lows, kind="stable")[:most]:
             ends[place] = least_squares(problem, ends[place], tolerance).free
             lows[place] = problem.objective(ends[place])
             if tolerance < ROUGH and reached(problem, lows) > 1:
                 break
-    tried = pd.DataFrame(starts, columns=[problem.law.parameters[places[0]].name for places in problem.slots])
-    tried.insert(0, "screened", heights)
-    tried.insert(1, "polished", lows)
+    tried = pd.DataFrame(starts, columns=[problem.law.parameters[places[0]].name for places in problem.indices])
+    tried.insert(0, "objective_start", heights)
+    tried.insert(1, "objective_end", lows)
     return tried, least_squares(problem, ends[lows.argmin()])
 
 
 def _looks(problem: Problem, starts: Floats) -> Floats:
     """Follow all starts at once, on a sample of the rows; a look that gets nowhere stays at its start."""
-    if not problem.slots or problem.is_linear:
+    if not problem.indices or problem.is_linear:
         return starts
     sample = problem.thinned(LOOK_ROWS)
     starts = np.array([_with_all_terms(sample, start) for start in starts])
@@ -442,7 +347,7 @@ def reached(problem: Problem, lows: Floats) -> int:
 def _shapes(problem: Problem) -> list[Parameter]:
     """Return the free shape parameters."""
     k, parameters = len(problem.law.linear), problem.law.parameters
-    return [parameters[places[0]] for places in problem.slots if places[0] >= k]
+    return [parameters[places[0]] for places in problem.indices if places[0] >= k]
 
 
 @np.errstate(all="ignore")  # a shape may leave what a float holds, and then comes last
@@ -450,12 +355,12 @@ def _with_linear(problem: Problem, shapes: Floats) -> tuple[Floats, Floats]:
     """Return free coefficients and objectives for free shapes, each with its best linear coefficients."""
     law, k = problem.law, len(problem.law.linear)
     thetas = np.tile(problem.base, (len(shapes), 1))
-    for column, places in enumerate(places for places in problem.slots if places[0] >= k):
+    for column, places in enumerate(places for places in problem.indices if places[0] >= k):
         thetas[:, list(places)] = shapes[:, column, None]
     terms = law.terms(thetas[:, k:], problem.columns)
     target = law.total(problem.observed, thetas[:, k:])
     weight = law.steepness(target, thetas[:, k:]) / problem.loss.weight(problem.observed)
-    linear = [places[0] for places in problem.slots if places[0] < k]
+    linear = [places[0] for places in problem.indices if places[0] < k]
     rest = weight * (target - np.einsum("grk,gk->gr", terms, thetas[:, :k]))
     positive = np.array([law.linear[column].low == 0 for column in linear], dtype=bool)
     thetas[:, linear] = _solve_all(terms[..., linear] * weight[..., None], rest, positive)
@@ -497,7 +402,7 @@ def second_opinion(problem: Problem, best: Floats) -> float:
     ends = [least_squares(problem, best, coordinates=Coefficients).free]
     if _shapes(problem):
         looks = _looks(problem, random_starts(problem, 2 * LOOKS, seed=1)[0])
-        order = np.argsort([problem.objective(look) for look in looks], kind="stable")[: POLISHED // 2]
+        order = np.argsort([problem.objective(look) for look in looks], kind="stable")[: FOLLOWED // 2]
         ends += [least_squares(problem, looks[place], ROUGH, Coefficients).free for place in order]
         lowest = min(ends, key=problem.objective)
         ends.append(least_squares(problem, lowest).free)

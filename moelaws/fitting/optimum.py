@@ -15,7 +15,7 @@ from moelaws.errors import InputError
 from moelaws.fitting.estimation import Fit
 from moelaws.fitting.intervals import Refits
 from moelaws.fitting.prediction import distance
-from moelaws.fitting.shapes import EXPERTS, OUTSIDE, columns, expansions, runs
+from moelaws.fitting.shapes import EXPERTS, OUTSIDE, columns, expansions, refuse, runs
 from moelaws.laws.base import Law
 
 SIZES = frozenset({"n_active", "n_dense", "n_total"})
@@ -79,10 +79,6 @@ def optimum(
         Of the run, where the law reads it.
     most_total : float
         Total parameters that the run must not exceed.
-    outside : float
-        See :func:`moelaws.fitting.shapes.runs`.
-    level : float
-        Coverage of the intervals.
 
     Examples
     --------
@@ -100,6 +96,7 @@ def optimum(
     positive(flops=flops, granularity=granularity)
     _answers(law)
     tried = expansions(law, experts, fit.table)
+    runs(1.0, 1.0, tried, granularity, outside)  # refuses what no model can be
     rest = (flops, granularity, most_total, outside)
     found = np.array([_lowest(law, fit.coefficients, times, *rest) for times in tried])  # (expansions, [N, loss])
     best = int(found[:, 1].argmin())
@@ -141,6 +138,7 @@ def _answers(law: Law) -> None:
         reason = "it reads no size"
     if reason:
         raise InputError(f"Law '{law.name}' does not tell the best size for a budget: {reason}.")
+    refuse(law)
 
 
 def _lowest(

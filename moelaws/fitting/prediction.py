@@ -16,17 +16,6 @@ SCATTERED = 20_000
 def predict(fit: Fit, points: pd.DataFrame, refits: Refits | None = None, level: float = 0.95) -> pd.DataFrame:
     """Predict points, with intervals of the mean and of a new run, and with the distance outside the fitted range.
 
-    Parameters
-    ----------
-    fit : Fit
-        A fitted law.
-    points : pandas.DataFrame
-        Rows with the columns that the law reads.
-    refits : Refits, optional
-        What :func:`moelaws.fitting.intervals.refits` returned for the fit.
-    level : float
-        Coverage of the intervals.
-
     Returns
     -------
     pandas.DataFrame
@@ -70,13 +59,6 @@ def noise(refits: Refits, count: int, seed: int = 0) -> Floats:
     freedom that it leaves, counted in groups. Each error is drawn equally often and moved by the width of a
     normal kernel, as the errors of few rows have no tail beyond the largest of them (a smoothed bootstrap).
 
-    Parameters
-    ----------
-    refits : Refits
-        The fit, and how many groups of rows move together.
-    count, seed : int
-        How many errors, and the seed of their order and of the kernel.
-
     References
     ----------
     B. W. Silverman and G. A. Young, The bootstrap: to smooth or not to smooth?, Biometrika 74 (1987) 469–479; the
@@ -93,13 +75,6 @@ def noise(refits: Refits, count: int, seed: int = 0) -> Floats:
 
 def distance(fit: Fit, points: pd.DataFrame) -> Floats:
     """Return how far each point lies outside the fitted rows.
-
-    Parameters
-    ----------
-    fit : Fit
-        A fitted law.
-    points : pandas.DataFrame
-        Rows with the columns that the law reads.
 
     Returns
     -------

@@ -1,7 +1,7 @@
 """What a fit has to say, as text, as a table in a notebook, as an object for programs, and as a picture."""
 
 import html
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from moelaws.data.quantities import QUANTITIES
 from moelaws.fitting.estimation import Fit
 from moelaws.fitting.intervals import Intervals, Refits, profile, written
 
@@ -22,20 +23,31 @@ class Report:
 
     Parameters
     ----------
-    fit : Fit
-        The fit.
     intervals : dict
         Parameter → (low, high), of those that were fitted.
-    kind : str
-        How the intervals were made.
     warnings : tuple of str
         What there is to object to.
+    refits : Refits, optional
+        What the intervals were made of; without, they are profiles of the objective.
+    held_out : pandas.DataFrame, optional
+        Rows that were not fitted, whose error is told beside that of the others.
     """
 
     fit: Fit
     intervals: Intervals
-    kind: str
     warnings: tuple[str, ...]
+    refits: Refits | None = None
+    held_out: pd.DataFrame | None = None
+
+    @property
+    def lines(self) -> list[str]:
+        """The report but for its warnings, line by line."""
+        table = self.rows()
+        wide = [max(len(row[column]) for row in table) for column in range(3)]
+        rows = (
+            f"    {name:{wide[0]}}  {value:{wide[1]}}  {unit:{wide[2]}}  {what}" for name, value, unit, what in table
+        )
+        return [self.head, *rows, self.foot]
 
     @property
     def head(self) -> str:
@@ -46,12 +58,15 @@ class Report:
     @property
     def foot(self) -> str:
         """One line: errors, loss and kind of the intervals."""
-        loss = self.fit.problem.loss
+        loss, refits = self.fit.problem.loss, self.refits
         bent = "squares" if loss.delta is None else f"Huber's loss, bent at {loss.delta:g}"
         bent += f", those above the observation times {loss.above:g}," if loss.above != 1 else ""
+        kind = "95 %, profile of the objective" if self.intervals else "no intervals"
+        kind = f"95 %, {len(refits.coefficients)} bootstraps of {refits.groups} groups" if refits else kind
+        held = "" if self.held_out is None else f", {self.fit.rmse(self.held_out):.4g} in {len(self.held_out)} held out"
         return (
-            f"RMSE {self.fit.rmse():.4g} in {self.fit.law.response}; "
-            f"{bent} of {loss.space} errors, objective {self.fit.objective:.6g}; {self.kind}"
+            f"RMSE {self.fit.rmse():.4g} in {self.fit.law.response}{held}; "
+            f"{bent} of {loss.space} errors, objective {self.fit.objective:.6g}; {kind}"
         )
 
     def rows(self) -> list[tuple[str, str, str, str]]:
@@ -68,12 +83,7 @@ class Report:
         return f"{value:.4g}" if ends is None else written(value, ends)
 
     def __str__(self) -> str:
-        table = self.rows()
-        wide = [max(len(row[column]) for row in table) for column in range(3)]
-        lines = [
-            f"    {name:{wide[0]}}  {value:{wide[1]}}  {unit:{wide[2]}}  {what}" for name, value, unit, what in table
-        ]
-        return "\n".join([self.head, *lines, self.foot, *(f"Warning: {one}" for one in self.warnings)])
+        return "\n".join([*self.lines, *(f"Warning: {one}" for one in self.warnings)])
 
     def as_html(self) -> str:
         """Return the report as a table for a notebook."""
@@ -90,73 +100,67 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as an object of plain values."""
-        loss, fit = self.fit.problem.loss, self.fit
+        fit, refits, held = self.fit, self.refits, self.held_out
         return {
             "law": fit.law.name,
+            "version": version("moelaws"),
+            "loss": asdict(fit.problem.loss),
             "params": {
-                parameter.name: dict(
-                    zip(
-                        ("value", "low", "high"),
-                        (value, *self.intervals.get(parameter.name, (None, None))),
-                        strict=True,
-                    )
-                )
-                | {"unit": parameter.unit}
-                for parameter, value in zip(fit.law.parameters, fit.values.values(), strict=True)
+                one.name: {"value": value}
+                | dict(zip(("low", "high"), self.intervals.get(one.name, (None, None)), strict=True))
+                | {"unit": one.unit}
+                for one, value in zip(fit.law.parameters, fit.values.values(), strict=True)
             },
-            "intervals": self.kind,
-            "loss": {"errors": loss.space, "delta": loss.delta, "above": loss.above},
+            "intervals": {
+                "kind": "bootstrap" if refits else "profile" if self.intervals else None,
+                "level": 0.95,
+                "draws": len(refits.coefficients) + len(refits.failed) if refits else None,
+                "groups": refits.groups if refits else None,
+            },
+            "units": {
+                name: QUANTITIES[name].unit for name in (*fit.law.columns, fit.law.response) if name in QUANTITIES
+            },
+            "held": [name for name in fit.values if name not in (*fit.free, *fit.tied)],
+            "tied": fit.tied,
             "objective": fit.objective,
             "status": fit.status,
             "n_rows": len(fit.table),
             "rmse": fit.rmse(),
+            "n_holdout": 0 if held is None else len(held),
+            "rmse_holdout": None if held is None else fit.rmse(held),
             "warnings": list(self.warnings),
-            "version": version("moelaws"),
         }
 
 
-def report(fit: Fit, refits: Refits | None = None) -> Report:
+def report(fit: Fit, refits: Refits | None = None, held_out: pd.DataFrame | None = None) -> Report:
     """Return what a fit has to say, with 95 % intervals.
 
-    Parameters
-    ----------
-    fit : Fit
-        The fit.
-    refits : Refits, optional
-        Fits to resampled rows, which intervals are made of; by default they are profiles of the
-        objective, which take rows as independent, and are left out for large tables.
+    Without `refits` these are profiles of the objective, which take rows as independent, and are left out for large
+    tables.
 
     Examples
     --------
-    >>> import pandas as pd
     >>> from moelaws.fitting.estimation import fit
     >>> from moelaws.laws.routed import POWER_PRODUCT
     >>> rows = pd.DataFrame({"n_active": [1e7, 1e8, 1e9, 1e9], "n_routed": [1, 8, 1, 8], "loss": [3.9, 3.0, 2.6, 2.4]})
     >>> print(report(fit(POWER_PRODUCT, rows)).foot)
     RMSE 0.01836 in loss; squares of log errors, objective 8.33218e-05; 95 %, profile of the objective
     """
-    warnings = list(fit.warnings)
+    warnings, ends, rows = list(fit.warnings), {}, len(fit.table)
     if refits is not None:
-        ends, kind = refits.ranges(), f"95 %, {len(refits.coefficients)} bootstraps of {refits.groups} groups"
-    elif len(fit.table) > PROFILED_ROWS:
-        ends, kind = {}, "no intervals"
-        warnings.append(f"No intervals for {len(fit.table)} rows unasked; a bootstrap computes them.")
-    elif len(fit.table) <= len(fit.free):
-        ends, kind = {}, "no intervals"
-    else:
-        ends, kind = profile(fit), "95 %, profile of the objective"
-    return Report(fit, ends, kind, tuple(warnings))
+        ends = refits.ranges()
+        warnings += refits.warnings
+    elif rows > PROFILED_ROWS:
+        warnings.append(f"No intervals for {rows} rows unasked; a bootstrap (--bootstrap N) computes them.")
+    elif rows > len(fit.free):
+        ends = profile(fit)
+    return Report(fit, ends, tuple(warnings), refits, held_out)
 
 
 def plot(fit: Fit, held_out: pd.DataFrame | None = None) -> Figure:
     """Draw observed against predicted responses, and relative errors against what was predicted.
 
-    Parameters
-    ----------
-    fit : Fit
-        The fit.
-    held_out : pandas.DataFrame, optional
-        Rows that it was not fitted to, drawn as open marks.
+    Rows held out are drawn as open marks.
     """
     import matplotlib.pyplot as plt
 

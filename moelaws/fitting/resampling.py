@@ -34,16 +34,10 @@ def refit(
 
     Parameters
     ----------
-    problem : Problem
-        Law, rows and loss.
     start : numpy.ndarray, shape (free coefficients,)
         The fit to all rows.
     counts : iterator of numpy.ndarray, shape (rows,)
         How often each row counts.
-    draws : int
-        How many counts there are.
-    progress : bool
-        Whether a bar shows how far it is, if it takes longer than two seconds.
 
     Returns
     -------

@@ -68,12 +68,7 @@ def refuse(law: Law, table: pd.DataFrame) -> None:
 def faults(read: Sequence[str], table: pd.DataFrame) -> Iterator[str]:
     """Yield a sentence for everything that no law that reads some columns can be fitted to.
 
-    Parameters
-    ----------
-    read : sequence of str
-        The columns, the response among them.
-    table : pandas.DataFrame
-        Rows.
+    The columns `read` include the response.
     """
     for name in read:
         if name in QUANTITIES:
@@ -150,11 +145,7 @@ def _checkpoints(read: Sequence[str], table: pd.DataFrame) -> tuple[str, int] | 
 def final(table: pd.DataFrame) -> pd.DataFrame:
     """Return the last row of each run.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Rows with a column of runs and one of steps or tokens, of the names in
-        :mod:`moelaws.data.quantities`.
+    Columns of runs and of steps have one of the names in :mod:`moelaws.data.quantities`.
     """
     run = next((name for name in RUNS if name in table), None)
     step = next((name for name in STEPS if name in table), None)
@@ -169,14 +160,7 @@ def final(table: pd.DataFrame) -> pd.DataFrame:
 def objections(problem: Problem, table: pd.DataFrame, best: Floats) -> Iterator[str]:
     """Yield what there is to say of the rows.
 
-    Parameters
-    ----------
-    problem : Problem
-        What was minimised.
-    table : pandas.DataFrame
-        Its rows, with the columns that the law does not read.
-    best : numpy.ndarray
-        Free coefficients at the optimum.
+    `table` has the columns that the law does not read, too.
     """
     yield from _design(problem)
     yield from suspects(table, (*problem.law.columns, problem.law.response))
@@ -188,7 +172,7 @@ def _design(problem: Problem) -> Iterator[str]:
     law = problem.law
     table = pd.DataFrame({name: np.asarray(problem.columns[name]) for name in law.columns})
     response = law.response
-    if len(table) == len(problem.slots):
+    if len(table) == len(problem.indices):
         yield f"There are as many rows as free parameters ({len(table)}), so that no row is left to judge the fit by."
     if np.ptp(problem.observed) == 0:
         yield f"Column '{response}' has the same value in all rows, which any constant fits: exponents mean nothing."
@@ -211,7 +195,7 @@ def _design(problem: Problem) -> Iterator[str]:
             )
     sizes = [name for name in ("n_active", "n_total", "n_dense") if name in table][:1]
     spent = ["flops"] if "flops" in table else [name for name in (*sizes, "n_tokens") if name in table]
-    floor_is_free = law.link == "identity" and any(0 in places for places in problem.slots)
+    floor_is_free = law.link == "identity" and any(0 in places for places in problem.indices)
     if spent and floor_is_free and law.response == "loss":
         compute = table[spent].prod(axis=1)
         if (span := compute.max() / compute.min()) < SPAN:
@@ -305,21 +289,8 @@ def ignored(law: Law, table: pd.DataFrame, errors: Floats, basis: Floats) -> dic
     as levels, numbers as a parabola (of the logarithm where they are positive). Their levels of
     significance are shared out, so that noise is named in at most :data:`CHANCE` of tables.
 
-    Parameters
-    ----------
-    law : Law
-        The law.
-    table : pandas.DataFrame
-        Rows.
-    errors : numpy.ndarray, shape (rows,)
-        Errors of the fit, orthogonal to `basis`.
-    basis : numpy.ndarray, shape (rows, free coefficients)
-        Orthonormal basis of what the law's coefficients can move.
-
-    Returns
-    -------
-    dict
-        Column → share, largest first.
+    `errors` are orthogonal to `basis`, an orthonormal one of what the coefficients can move. Returned are columns
+    and shares, the largest first.
     """
     if len(table) > MOST_ROWS:
         chosen = np.sort(np.random.default_rng(0).choice(len(table), MOST_ROWS, replace=False))

@@ -27,7 +27,7 @@ from moelaws.checks import Floats
 from moelaws.data import files
 from moelaws.data.table import parsed
 from moelaws.errors import InputError
-from moelaws.fitting.estimation import Fit, pose
+from moelaws.fitting.estimation import Fit, make_problem
 from moelaws.fitting.intervals import Refits
 from moelaws.fitting.objective import Loss
 from moelaws.laws import LAWS, find
@@ -48,7 +48,7 @@ class _Loss(BaseModel):
 
 class _Manifest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
-    format: Literal[4]
+    format: Literal[5]
     law: str
     loss: _Loss
     coefficients: dict[str, str]
@@ -79,17 +79,10 @@ def save(
         A fit of one of ``moelaws.laws.LAWS``.
     folder : path-like
         A folder that does not exist yet or is empty; the one that it lies in must exist.
-    refits : Refits, optional
-        What :func:`moelaws.fitting.intervals.refits` returned for the fit.
     settings : mapping, optional
         What makes the law, if it is none of the registry; see `makers` of :func:`load`.
     config : bytes, optional
         The ``config.json`` of the model that the law describes.
-
-    Raises
-    ------
-    InputError
-        If the law is not in the registry, or the folder cannot be written or holds something.
     """
     if settings is None and repr(LAWS.get(fit.law.name)) != repr(fit.law):
         raise InputError(f"Law '{fit.law.name}' is none that a folder can name; those are {', '.join(LAWS)}.")
@@ -141,23 +134,7 @@ def load(
 ) -> tuple[Fit, Refits | None]:
     """Read a saved fit; it predicts the same to the last bit.
 
-    Parameters
-    ----------
-    folder : path-like
-        What :func:`save` wrote.
-    makers : mapping, optional
-        By name, what makes the laws that are none of the registry.
-
-    Returns
-    -------
-    fit : Fit
-    refits : Refits or None
-        The bootstrap, where it was saved.
-
-    Raises
-    ------
-    InputError
-        If the folder holds no saved fit, a file in it was changed, or it says what no fit can.
+    `makers` make, by name, the laws that are none of the registry.
     """
     path = Path(folder)
     manifest = _checked(path / _MANIFEST)
@@ -207,16 +184,16 @@ def _draws(content: bytes, fit: Fit) -> Floats:
 
 def _manifest(fit: Fit, refits: Refits | None) -> dict[str, Any]:
     names = [parameter.name for parameter in fit.law.parameters]
-    slots = fit.problem.slots
-    free = {place for places in slots for place in places}
+    indices = fit.problem.indices
+    free = {place for places in indices for place in places}
     return {
-        "format": 4,
+        "format": 5,
         "law": fit.law.name,
         "loss": asdict(fit.problem.loss),
         "coefficients": {name: float(value).hex() for name, value in zip(names, fit.coefficients, strict=True)},
         "values": fit.values,
         "held": [name for place, name in enumerate(names) if place not in free],
-        "tied": {names[place]: names[places[0]] for places in slots for place in places[1:]},
+        "tied": {names[place]: names[places[0]] for places in indices for place in places[1:]},
         "n_rows": len(fit.table),
         "groups": refits.groups if refits else None,
         "converged": fit.converged,
@@ -228,13 +205,21 @@ def _manifest(fit: Fit, refits: Refits | None) -> dict[str, Any]:
 def _restored(law: Law, manifest: _Manifest, table: pd.DataFrame, starts: pd.DataFrame) -> Fit:
     names = [parameter.name for parameter in law.parameters]
     coefficients = {name: float.fromhex(text) for name, text in manifest.coefficients.items()}
-    if sorted(coefficients) != sorted(names) or np.isnan(list(coefficients.values())).any():
+    if sorted(coefficients) != sorted(names) or not np.isfinite(list(coefficients.values())).all():
         raise ValueError(f"a number for each of {', '.join(names)} is expected")
     theta = np.array([coefficients[name] for name in names])
-    table, problem = pose(
+    for parameter, coefficient in zip(law.parameters, theta, strict=True):
+        value = float(parameter.value(coefficient))
+        if parameter.name not in manifest.held and not parameter.low <= value <= parameter.high:
+            raise ValueError(f"{parameter.name} is {value:g}; {parameter.low:g} to {parameter.high:g} is expected")
+    table, problem = make_problem(
         law, table, Loss(**manifest.loss.model_dump()), dict.fromkeys(manifest.held, 1.0), manifest.tied
     )
     fit = Fit(replace(problem, base=theta), table, theta, starts, manifest.converged)
-    if len(table) != manifest.n_rows or not {"screened", "polished", *fit.free} <= set(starts) or starts.empty:
+    if (
+        len(table) != manifest.n_rows
+        or not {"objective_start", "objective_end", *fit.free} <= set(starts)
+        or starts.empty
+    ):
         raise ValueError("rows or starts are missing")
     return fit

@@ -72,6 +72,15 @@ def columns(
     }
 
 
+def refuse(law: Law) -> None:
+    """Refuse a law that reads what a run told like this does not say."""
+    known = runs(1.0, 1.0).columns
+    if unknown := [name for name in law.columns if name not in known]:
+        raise InputError(
+            f"Law '{law.name}' reads {', '.join(unknown)}, which a run's size, tokens and experts do not tell."
+        )
+
+
 def expansions(law: Law, given: Sequence[float], seen: pd.DataFrame) -> list[float]:
     """Return the expansions to try: those given, or those of the fitted rows where the law reads any."""
     if given:

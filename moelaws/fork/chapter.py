@@ -1,6 +1,7 @@
 """A chapter on a reader's own runs: its files, written all or none, and the list of what to delete."""
 
 import fcntl
+import json
 import os
 import re
 import shutil
@@ -20,7 +21,7 @@ import yaml
 from moelaws.data.condition import where
 from moelaws.data.quantities import CONVENTIONS, QUANTITIES
 from moelaws.errors import InputError
-from moelaws.fitting.comparison import PREDICTED_RUNGS, RUNGS, Comparison, compare
+from moelaws.fitting.comparison import FOLDS, PREDICTED_FOLDS, Comparison, compare
 from moelaws.fitting.needs import needs
 from moelaws.fitting.rows import refuse
 from moelaws.laws import LAWS, find
@@ -30,6 +31,8 @@ from moelaws.serving.measured import COLUMNS as SERVED
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 LONGEST_NAME = 40
+MARKUP = frozenset("`*_{}[]<>$\\|~^#@")
+"""What a page would take for markup, so that titles cannot have it."""
 SHARE = 0.2
 """Which part of the runs is held out, about: those of the largest compute."""
 
@@ -47,8 +50,6 @@ class Plan:
 
     Parameters
     ----------
-    law : str
-        The law that the chapter is about.
     laws : tuple of str
         All laws that are compared, the law itself first.
     holdout : str
@@ -69,16 +70,7 @@ class Plan:
 def plan(rows: pd.DataFrame, law: Law, holdout: str | None = None, progress: bool = False) -> tuple[Plan, Comparison]:
     """Choose what a chapter compares, and compare it once, so that the chapter is known to run.
 
-    Parameters
-    ----------
-    rows : pandas.DataFrame
-        Runs in the names and units of the book.
-    law : Law
-        The law that the chapter is about.
-    holdout : str, optional
-        Condition of the rows held out; by default those of the largest compute.
-    progress : bool
-        Whether a bar shows how far it is.
+    By default the rows of the largest compute are held out.
     """
     refuse(law, rows)
     holdout = holdout or region(rows, law)
@@ -86,8 +78,8 @@ def plan(rows: pd.DataFrame, law: Law, holdout: str | None = None, progress: boo
     train = rows[~held]
     along = _along(train, law)
     values = np.unique(train[along])
-    rungs = np.array_split(values, min(len(values), RUNGS))
-    fewest = int((train[along] < rungs[-PREDICTED_RUNGS][0]).sum()) if len(rungs) > PREDICTED_RUNGS else 0
+    folds = np.array_split(values, min(len(values), FOLDS))
+    fewest = int((train[along] < folds[-PREDICTED_FOLDS][0]).sum()) if len(folds) > PREDICTED_FOLDS else 0
     laws, left_out = [law.name], {}
     for name, other in LAWS.items():
         if name == law.name or other.response != law.response:
@@ -155,33 +147,29 @@ def _has_gaps(rows: pd.DataFrame) -> bool:
 def _along(train: pd.DataFrame, law: Law) -> str:
     """Return the column of the law with the most different values, a size before others with enough of them."""
     counts = {name: train[name].nunique() for name in law.columns}
-    enough = [name for name, count in counts.items() if count > PREDICTED_RUNGS + 1]
+    enough = [name for name, count in counts.items() if count > PREDICTED_FOLDS + 1]
     if not enough:
         listed = ", ".join(f"{name} {count}" for name, count in counts.items())
         raise InputError(
-            f"No column of the law has more than {PREDICTED_RUNGS + 1} different values in the rows that are fitted "
+            f"No column of the law has more than {PREDICTED_FOLDS + 1} different values in the rows that are fitted "
             f"({listed}); a law cannot be tested on larger runs than it was fitted to."
         )
     return enough[0]
 
 
 def files(name: str) -> list[Path]:
-    """Return what belongs to a chapter on own runs: all that is to be deleted, and the file that names it.
-
-    Raises
-    ------
-    InputError
-        If there is no such chapter.
-    """
+    """Return what belongs to a chapter on own runs: all that is to be deleted, and the file that names it."""
     _named(name)
     folder = ROOT / "data" / name
-    if not (folder / _MARK).exists():
+    if not any(_MARK in path.read_text(encoding="utf-8") for path in ROOT.glob(f"chapters/[0-9][0-9]-{name}.md")):
         raise InputError(f"There is no chapter '{name}' that 'moelaws new-chapter' made.")
     pages = (f"chapters/[0-9][0-9]-{name}.*", f"book/teach/*/[0-9][0-9]-{name}.ipynb")
     return [folder, *sorted(path for page in pages for path in ROOT.glob(page))]
 
 
-_MARK = "claims.csv.stub"
+_MARK = "own_runs: true"
+"""What stands at the top of a page on own runs."""
+_STUBS = "claims.csv.stub", "claims.py.stub"
 _CONTENTS = "_toc.yml"
 
 
@@ -200,19 +188,12 @@ def write(
     ----------
     name : str
         Small letters, digits and single hyphens, such as ``our-sweep``.
-    rows : pandas.DataFrame
-        The runs.
     words : mapping
         What stands between two @ in the template, `title` among them; see :func:`words_of_runs`.
     template : str
         The page with gaps.
     config : bytes, optional
         A model's ``config.json``, to be kept beside the table.
-
-    Returns
-    -------
-    list of pathlib.Path
-        What was written.
     """
     free(name)
     with _alone():
@@ -223,10 +204,14 @@ def write(
         with tempfile.TemporaryDirectory(dir=ROOT, prefix=".moelaws-") as scratch:
             made = Path(scratch, name)
             made.mkdir()
-            _write_data(made, name, rows, words["title"])
             if config is not None:
                 (made / "config.json").write_bytes(config)
-            text = _Page(_TEMPLATES.joinpath(template).read_text(encoding="utf-8")).substitute({"name": name, **words})
+            condition = json.dumps(words["holdout"], ensure_ascii=False)  # a text of Python's, whatever marks are in it
+            told = {"name": name, "condition": condition, **words, **_write_table(made, name, rows, words["title"])}
+            for stub in _STUBS:
+                (made / stub).write_text(_filled(f"{Path(template).stem}.{stub}", told), encoding="utf-8")
+            (made / "README.md").write_text(_filled("README.md", told), encoding="utf-8")
+            text = _filled(template, told)
             Path(scratch, "page.md").write_text(text, encoding="utf-8")
             Path(scratch, _CONTENTS).write_text(_with_chapter(contents, page.stem), encoding="utf-8")
             try:
@@ -318,7 +303,12 @@ def _with_chapter(contents: Path, stem: str) -> str:
     return "\n".join([*lines[: last + 1], entry, *lines[last + 1 :]])
 
 
-def _write_data(folder: Path, name: str, rows: pd.DataFrame, title: str) -> None:
+def _filled(template: str, words: Mapping[str, str]) -> str:
+    return _Page(_TEMPLATES.joinpath(template).read_text(encoding="utf-8")).substitute(words)
+
+
+def _write_table(folder: Path, name: str, rows: pd.DataFrame, title: str) -> dict[str, str]:
+    """Write the table and its data package, and return what the README says of its columns."""
     rows = rows.reset_index(drop=True)
     rows.to_csv(folder / "runs.csv", index=False)
     fields = [_field(str(column), rows[column]) for column in rows]
@@ -340,12 +330,7 @@ def _write_data(folder: Path, name: str, rows: pd.DataFrame, title: str) -> None
     text = yaml.safe_dump(package, sort_keys=False, allow_unicode=True, width=120)
     (folder / "datapackage.yaml").write_text(text, encoding="utf-8")
     columns = "\n".join(f"| `{field['name']}` | {field.get('unit', '')} | {field['description']} |" for field in fields)
-    readme = _TEMPLATES.joinpath("README.md").read_text(encoding="utf-8")
-    words = {"name": name, "title": title, "columns": columns, "count": str(len(rows))}
-    (folder / "README.md").write_text(_Page(readme).substitute(words), encoding="utf-8")
-    for stub in (_MARK, "claims.py.stub"):
-        text = _TEMPLATES.joinpath(stub).read_text(encoding="utf-8")
-        (folder / stub).write_text(_Page(text).substitute(words), encoding="utf-8")
+    return {"columns": columns, "count": str(len(rows))}
 
 
 def _field(name: str, column: pd.Series) -> dict[str, object]:

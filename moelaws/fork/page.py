@@ -81,14 +81,16 @@ def findings(compared: Comparison, law: str) -> dict[str, str]:
         f"{len(found.free) - len(wide)} of {len(found.free)} coefficients are known to better than half of their value"
     )
     told = "is chosen" if choice == law else f"is not chosen, but {choice} is,"
-    trusted = f"Use it for runs like these; it missed those held out by {share:.2g} %."
+    advice = "Use it for runs like these" if found.status == "converged" else "Do not use its coefficients"
+    advice = advice if choice == law else f"Use {choice} instead"
     beat = (
         f"Of {len(table)} laws, {law} {told} by the training rows; on the {len(compared.held_out)} runs held out, "
         f"{best} has the lowest error, {table.rmse.iloc[0]:.3g} {unit}"
     )
     beat += "." if best == law else f", and {law} {table.rmse[law]:.3g}."
     return {
-        "answer": f"The law {law} was fitted to {len(found.table)} runs: {found.status}. {trusted}",
+        "answer": f"The law {law} was fitted to {len(found.table)} runs: {found.status}. "
+        f"{advice}; it missed the runs held out by {share:.2g} %.",
         "runs": f"The table has {len(found.table) + len(compared.held_out)} runs.",
         "coefficients": f"{known}."
         if not wide

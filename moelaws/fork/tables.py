@@ -40,16 +40,8 @@ def read(
 ) -> pd.DataFrame:
     """Read a table in the names and units of the book, with what an architecture adds to it.
 
-    Parameters
-    ----------
-    path : path-like
-        What :func:`moelaws.data.table.opened` takes.
-    columns : list of str
-        Columns that must be there and hold positive numbers.
-    mapping : Mapping
-        What they are called in the file, and in which units they stand.
-    config : str, optional
-        A ``config.json`` that all rows share; by default that which each row names in its column ``config``.
+    `columns` must hold positive numbers. All rows share a `config`, or each names its own in the column
+    ``config``.
     """
     return mapping.apply(_opened(path, columns, mapping, config), columns, str(path))
 
@@ -70,7 +62,12 @@ def _opened(path: str | os.PathLike[str], columns: list[str], mapping: Mapping, 
 
 def _counts(name: object, table: str | os.PathLike[str], is_path: bool) -> dict[str, float]:
     place = Path(str(name)) if is_path else files.within(Path(table).parent, str(name), table)
-    model = huggingface.model(str(place)).architecture
+    try:
+        model = huggingface.model(str(place)).architecture
+    except InputError as error:
+        if is_path:
+            raise
+        raise InputError(f"{table}, column '{CONFIG}', which names a config.json for each row: {error}") from None
     sparse = model.n_routed > 1
     return {
         "n_active": model.n_active,
@@ -109,13 +106,7 @@ class Findings:
 
 
 def check(path: str | os.PathLike[str], mapping: Mapping = AS_IT_IS, config: str | None = None) -> Findings:
-    """Return everything that is wrong with a table of runs, and what each law would still need.
-
-    Raises
-    ------
-    InputError
-        If there is no table to look at.
-    """
+    """Return everything that is wrong with a table of runs, and what each law would still need."""
     table = _opened(path, list(QUANTITIES), mapping, config)
     problems: list[str] = []
     try:

@@ -29,7 +29,7 @@ class Parameter:
         Name, what it stands for, and its unit.
     low, high : float
         Bounds.
-    screen : tuple of float
+    grid : tuple of float
         Values from which the search for a shape parameter starts.
     rate : bool
         Whether the law holds its reciprocal, as it does for a bandwidth: time is bytes over
@@ -41,7 +41,7 @@ class Parameter:
     unit: str
     low: float = -np.inf
     high: float = np.inf
-    screen: tuple[float, ...] = ()
+    grid: tuple[float, ...] = ()
     rate: bool = False
 
     def value(self, coefficient: Floats | float) -> Floats:
@@ -179,8 +179,6 @@ class Terms(Law):
 
     Parameters
     ----------
-    name : str
-        Its name.
     terms : dict of callable
         For each linear coefficient its term. An argument that is no parameter is a column.
     parameters : iterable of Parameter
@@ -188,8 +186,6 @@ class Terms(Law):
         are not negative.
     exponent : str, optional
         The shape parameter to whose power the sum is raised.
-    formula, reference, response : str
-        As for every law.
 
     Examples
     --------
@@ -198,8 +194,8 @@ class Terms(Law):
     >>> mine = Terms(
     ...     "mine",
     ...     {"E": lambda: 1.0, "A": lambda n_active, alpha, least: (n_active / least - 1) ** -alpha},
-    ...     [Parameter("alpha", "exponent of size", "1", 0, 3, screen=(0.1, 0.3, 0.6)),
-    ...      Parameter("least", "size below which nothing is learnt", "parameters", 1, 1e6, screen=(1e3, 1e5))],
+    ...     [Parameter("alpha", "exponent of size", "1", 0, 3, grid=(0.1, 0.3, 0.6)),
+    ...      Parameter("least", "size below which nothing is learnt", "parameters", 1, 1e6, grid=(1e3, 1e5))],
     ... )
     >>> mine.columns, mine.predict(mine.theta({"E": 1.5, "A": 2, "alpha": 0.5, "least": 1e5}), {"n_active": [5e5]})
     (('n_active',), array([2.5]))
@@ -250,8 +246,8 @@ def declared(
     for name, parameter in known.items():
         if name not in names and name not in used:
             raise InputError(f"Parameter '{name}' occurs in no term of the law.")
-        if name not in names and not parameter.screen:
-            raise InputError(f"Parameter '{name}' is a shape without values in 'screen' to start from.")
+        if name not in names and not parameter.grid:
+            raise InputError(f"Parameter '{name}' is a shape without values in 'grid' to start from.")
     coefficients = tuple(
         known.get(name, Parameter(name, "coefficient", "unit of the response", low=0)) for name in names
     )
@@ -268,7 +264,7 @@ def _derivative(terms: Callable[[Floats], Floats], shape: Floats, parameters: tu
     if not count:
         return np.zeros((*terms(shape).shape, 0))
     # The cube root of the rounding error balances it against the difference's own error.
-    typical = [min((abs(value) for value in p.screen if value), default=1.0) for p in parameters]
+    typical = [min((abs(value) for value in p.grid if value), default=1.0) for p in parameters]
     size = np.maximum(np.abs(shape), 0.1 * np.array(typical))
     unit = np.eye(count).reshape(count, *(1,) * (shape.ndim - 1), count)
     inside = [np.minimum(shape, [p.low for p in parameters]), np.maximum(shape, [p.high for p in parameters])]

@@ -49,8 +49,8 @@ PUBLISHED = {
 """Coefficients of Table 3."""
 
 
-def _any_sign(name: str, meaning: str, *screen: float) -> Parameter:
-    return exponent(name, meaning, screen, low=-5, high=5)
+def _any_sign(name: str, meaning: str, *grid: float) -> Parameter:
+    return exponent(name, meaning, grid, low=-5, high=5)
 
 
 class Ludziejewski2025(PowerSum):

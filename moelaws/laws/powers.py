@@ -33,11 +33,9 @@ def coefficient(name: str, meaning: str, unit: str = "nats/token") -> Parameter:
     return Parameter(name, meaning, unit, low=0)
 
 
-def exponent(
-    name: str, meaning: str, screen: Sequence[float] = EXPONENTS, low: float = 0, high: float = 3
-) -> Parameter:
+def exponent(name: str, meaning: str, grid: Sequence[float] = EXPONENTS, low: float = 0, high: float = 3) -> Parameter:
     """Return an exponent."""
-    return Parameter(name, meaning, "1", low, high, tuple(screen))
+    return Parameter(name, meaning, "1", low, high, tuple(grid))
 
 
 class _OfLogarithms(Law):
@@ -116,8 +114,6 @@ class PowerSum(_OfLogarithms):
 
     Parameters
     ----------
-    name : str
-        Its name.
     terms : dict of dict of str
         For each coefficient, the exponent of each column: the name of a parameter, with a minus sign or without.
         The exponent of a tuple of columns is that of the first times the logarithms of the others,
@@ -129,8 +125,6 @@ class PowerSum(_OfLogarithms):
         The column that saturates.
     columns : sequence of str, optional
         Those that come first in the law's list; others follow as the terms name them.
-    reference, response : str
-        As for every law.
 
     Examples
     --------
@@ -206,8 +200,6 @@ class PowerProduct(_OfLogarithms):
 
     Parameters
     ----------
-    name : str
-        Its name.
     terms : dict of tuple of str
         For each coefficient, the columns whose logarithms it multiplies; none for a constant.
     parameters, saturation, columns, reference, response

@@ -62,11 +62,11 @@ class Saturation:
         return f"{self.column}_hat = 1/(1/({inner} + 1/(1/{self.start} - 1/{self.end})) + 1/{self.end})"
 
 
-def e_start(*screen: float) -> Parameter:
+def e_start(*grid: float) -> Parameter:
     """Return the lower end of a saturation in experts, which starts from given values."""
-    return Parameter("E_start", "experts below which routing does not help", "experts", 1, 64, screen)
+    return Parameter("E_start", "experts below which routing does not help", "experts", 1, 64, grid)
 
 
-def e_max(*screen: float) -> Parameter:
+def e_max(*grid: float) -> Parameter:
     """Return the upper end of a saturation in experts, which starts from given values."""
-    return Parameter("E_max", "experts above which it does not help any more", "experts", 65, 1e6, screen)
+    return Parameter("E_max", "experts above which it does not help any more", "experts", 65, 1e6, grid)

@@ -191,8 +191,6 @@ class Ledger:
 
         Parameters
         ----------
-        claim : str
-            The claim's id.
         computed : float, bool or sequence of float
             One value for each printed one, in their order and unit; for a statement without
             numbers, whether the data bear it out. Several values get their worst verdict.
@@ -260,13 +258,7 @@ class Ledger:
         return list(self._claims)
 
     def row(self, claim: str) -> dict[str, str]:
-        """Return a claim's row of ``claims.csv``.
-
-        Raises
-        ------
-        InputError
-            If there is no such claim.
-        """
+        """Return a claim's row of ``claims.csv``."""
         if claim not in self._claims:
             known = list(self._claims)
             raise InputError(f"There is no claim '{claim}'; those of {self.paper} run from {known[0]} to {known[-1]}.")
@@ -310,10 +302,7 @@ class Ledger:
     def cards(self, *claims: str) -> "Cards":
         """Return the decisions on some claims as a page shows them, each with its criterion and its function's source.
 
-        Parameters
-        ----------
-        *claims : str
-            Ids, with or without the paper's key: ``"C01"`` or ``"yang2025-C01"``.
+        Ids are given with or without the paper's key: ``"yang2025-C01"`` or ``"C01"``.
         """
         names = [claim if claim.startswith(f"{self.paper}-") else f"{self.paper}-{claim}" for claim in claims]
         for name in names:
@@ -357,16 +346,8 @@ def papers() -> list[str]:
 def stored(paper: str | None = None) -> list[dict[str, Any]]:
     """Read the verdicts that the stored notebooks hold.
 
-    Parameters
-    ----------
-    paper : str, optional
-        Key of one paper; all papers by default.
-
-    Returns
-    -------
-    list of dict
-        One for each claim: the fields of :class:`Decision`, and `page`, the notebook that stores it. Papers in the
-        order of their chapters.
+    Each has the fields of :class:`Decision`, and `page`, the notebook that stores it; papers in the order of their
+    chapters.
     """
     if paper is not None and paper not in papers():
         raise InputError(f"There are no claims of a paper '{paper}'; the papers are {', '.join(papers())}.")
@@ -381,16 +362,6 @@ def stored(paper: str | None = None) -> list[dict[str, Any]]:
 
 def claims(paper: str | None = None) -> pd.DataFrame:
     """Return the claims of a paper, or of all, with their verdicts, one row each by id.
-
-    Parameters
-    ----------
-    paper : str, optional
-        Key of one paper, such as ``yang2025``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        What :func:`stored` reads, the statement, the printed and the computed value first.
 
     Examples
     --------

@@ -71,13 +71,7 @@ def claim(name: str) -> Callable[[Function], Function]:
 
 @cache
 def module(paper: str) -> ModuleType:
-    """Return the module of a paper's claims, ``data/<paper>/claims.py``, with what its functions share.
-
-    Raises
-    ------
-    InputError
-        If the paper has none.
-    """
+    """Return the module of a paper's claims, ``data/<paper>/claims.py``, with what its functions share."""
     path = ROOT / "data" / paper / "claims.py"
     if paper not in papers() or not path.exists():
         raise InputError(f"There are no functions for claims of a paper '{paper}'.")
@@ -91,13 +85,7 @@ def module(paper: str) -> ModuleType:
 
 @cache
 def functions(paper: str) -> dict[str, Function]:
-    """Return the functions that decide a paper's claims by the claim's id, in the order of its rows.
-
-    Raises
-    ------
-    InputError
-        If a row has no function, or a function no row.
-    """
+    """Return the functions that decide a paper's claims by the claim's id, in the order of its rows."""
     ledger, found = Ledger(paper), {}
     for value in vars(module(paper)).values():
         if (name := getattr(value, "claim", None)) is not None and callable(value):
@@ -131,11 +119,6 @@ def source(name: str) -> str:
 
 def paper_of(name: str) -> str:
     """Return the key of the paper that a claim belongs to.
-
-    Raises
-    ------
-    InputError
-        If there is no such claim.
 
     Examples
     --------

@@ -102,12 +102,7 @@ def shown(computed: float | bool | list[float] | None) -> str:
 def card(claim: dict[str, Any], source: str = "") -> str:
     """Return one claim with all that its verdict rests on, under an anchor that is its id in lower case.
 
-    Parameters
-    ----------
-    claim : dict
-        The fields of a decision.
-    source : str
-        The function that decided it; shown when a reader asks for it.
+    The source of the function that decided it is shown when a reader asks for it.
     """
     short = claim["id"].rpartition("-")[2]
     code = f"<details><summary>Code of {short}</summary><pre>{escape(source.strip())}</pre></details>" if source else ""
@@ -154,12 +149,7 @@ def _pairs(claim: dict[str, Any]) -> str:
 def counts(claims: Iterable[dict[str, Any]], link: str = "") -> str:
     """Return a bar of how many claims got which verdict, with a legend that says it in words.
 
-    Parameters
-    ----------
-    claims : iterable of dict
-        The fields of decisions.
-    link : str
-        Address that the bar leads to.
+    The bar leads to the address `link`.
     """
     found = Counter(map(group, claims))
     parts = [(name, found[name]) for name in GROUPS if found[name]]

@@ -37,8 +37,6 @@ class Architecture:
     ----------
     n_layers, d_model, vocab : int
         Layers, hidden size, vocabulary.
-    attention : GroupedAttention or LatentAttention
-        The attention of every layer.
     tied : bool
         Whether input and output embedding are one matrix.
     d_dense : int
@@ -253,20 +251,15 @@ class Architecture:
     ) -> int:
         """Forward FLOP of one token in a sequence, with attention scores.
 
+        It is averaged over the tokens of the sequence and rounded down.
+
         Parameters
         ----------
-        seq_len : int
-            Tokens of the sequence.
         causal : bool
             Whether a token's scores with later tokens are left out. They are counted by default,
             as many papers do. A layer with a sliding window has at most `window` scores per token.
         output_layer, router : bool
             Whether these are counted; they are by default. Gates of shared experts go with routers.
-
-        Returns
-        -------
-        int
-            FLOP, averaged over the tokens of the sequence and rounded down.
 
         Examples
         --------

@@ -151,8 +151,6 @@ class LatentAttention(Mixer):
 
     Parameters
     ----------
-    n_heads : int
-        Heads.
     kv_rank, q_rank : int
         Width of the compressed keys and values, and of the compressed queries (0: not compressed).
     rope_dim, nope_dim, v_dim : int
@@ -162,8 +160,6 @@ class LatentAttention(Mixer):
     index_heads, index_dim, index_reach : int
         Heads of an indexer and their width, and how many tokens it chooses for a token to attend to
         (DeepSeek-V3.2); 0 for none.
-    head_gate : bool
-        Whether the output of each head is weighted by a gate.
 
     Examples
     --------
@@ -183,7 +179,6 @@ class LatentAttention(Mixer):
     index_heads: int = 0
     index_dim: int = 0
     index_reach: int = 0
-    head_gate: bool = False
 
     def __post_init__(self) -> None:
         at_least(self, 1, "n_heads", "kv_rank", "rope_dim", "nope_dim", "v_dim")
@@ -195,7 +190,6 @@ class LatentAttention(Mixer):
         found: Shapes = [(self.kv_rank + self.rope_dim, d_model), (self.kv_rank,)]
         found += [(self.n_heads * (self.nope_dim + self.v_dim), self.kv_rank), (d_model, self.n_heads * self.v_dim)]
         found += [(self.q_rank, d_model), (query, self.q_rank), (self.q_rank,)] if self.q_rank else [(query, d_model)]
-        found += [(self.n_heads, d_model)] if self.head_gate else []
         if self.bias:
             found += [(self.q_rank,), (self.kv_rank + self.rope_dim,), (d_model,)]
         if self.index_heads:

@@ -20,11 +20,6 @@ from moelaws.models.attention import LatentAttention as LatentAttention
 def load(model: str) -> Architecture:
     """Return a model of the book's table ``models/models``.
 
-    Raises
-    ------
-    InputError
-        If there is no such model.
-
     Examples
     --------
     >>> load("DeepSeek-V3").n_moe_layers
@@ -83,8 +78,6 @@ def from_row(row: Mapping[Hashable, Any], vocab: int) -> Architecture:
         n_layers, d_model, n_heads and n_kv_heads, and where they are not zero d_dense,
         n_dense_layers, d_expert, n_routed, n_shared and top_k. A head is as wide as d_model / n_heads.
         A row without experts has dense layers only.
-    vocab : int
-        Size of the vocabulary, tokens.
 
     Raises
     ------

@@ -102,11 +102,6 @@ def indexed(keys: Keys) -> LatentAttention:
     return replace(latent(keys), index_heads=heads, index_dim=dim, index_reach=reach)
 
 
-def gated_latent(keys: Keys) -> LatentAttention:
-    """Read latent attention with a gate for each head (Ling 3)."""
-    return replace(latent(keys), head_gate=True)
-
-
 def factorised(keys: Keys) -> GroupedAttention:
     """Read Step-3's attention: one key-value head, and queries made from a narrow vector."""
     heads, dim = keys.size("num_attention_heads"), keys.size("head_dim")

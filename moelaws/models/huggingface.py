@@ -37,8 +37,6 @@ class Checkpoint:
     ----------
     family : str
         Its ``model_type``.
-    architecture : Architecture
-        Its sizes.
     dtype, cache_dtype : str
         The type of the weights that are not quantised and that of the cache, each one of :data:`BYTES`.
     form : Format, optional
@@ -163,8 +161,6 @@ def model(
 
     Parameters
     ----------
-    path : str or Path
-        The file or the folder.
     seq_len, causal, kv_len
         See :class:`Checkpoint`; the cache is by default that of `seq_len` tokens.
     dtype : str, optional

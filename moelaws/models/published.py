@@ -67,11 +67,6 @@ def shortcuts(seq_len: int = 4096) -> pd.DataFrame:
         parameters_of_square_heads and cache_of_square_heads, for heads as wide as the hidden size over
         the heads, with keys and values of their own where they are compressed.
 
-    Raises
-    ------
-    InputError
-        If `seq_len` is not positive.
-
     Examples
     --------
     Of Mixtral-8x7B, six FLOP for each of all parameters make the work of a token 3.5 times too large:

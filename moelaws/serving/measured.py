@@ -61,18 +61,11 @@ def read(
         The law, which knows the experts of the model.
     counts : {"total", "output"}, optional
         What a column `throughput` counts: input and output tokens, or output alone.
-    mapping : moelaws.data.mapping.Mapping, optional
-        What columns of tables are called, and their units.
 
     Returns
     -------
     pandas.DataFrame
         The columns of the law, `throughput` in input and output tokens per second, and those that a table has beside.
-
-    Raises
-    ------
-    InputError
-        If a column is missing or ambiguous, a cell is no positive number, or more experts are used than there are.
     """
     return pd.concat([_one(path, law, counts, mapping) for path in paths], ignore_index=True)
 
@@ -129,7 +122,7 @@ def _records(raw: bytes, name: str) -> list[Any]:
     try:
         whole = json.loads(written)
         records = whole if isinstance(whole, list) else [whole]
-    except json.JSONDecodeError:
+    except ValueError:
         try:
             records = [json.loads(line) for line in written.splitlines() if line.strip()]
         except (ValueError, RecursionError):

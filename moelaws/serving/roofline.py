@@ -97,30 +97,6 @@ def glu_tokens(intensity: ArrayLike, d: ArrayLike, d_i: ArrayLike) -> Floats:
     return np.nan_to_num(3 * d * d_i * intensity / reached, nan=np.inf, posinf=np.inf)
 
 
-def mlp_traffic(L: ArrayLike, d: ArrayLike, d_i: ArrayLike) -> Floats:
-    """Elements moved by a plain two-matrix feed-forward layer, counted as Eq. 3 does; not printed in the paper.
-
-    Examples
-    --------
-    >>> float(mlp_traffic(L=1, d=2048, d_i=8192))
-    33566720.0
-    """
-    L, d, d_i = positive(L=L, d=d, d_i=d_i)
-    return 2 * d_i * d + L * (2 * d + d_i)
-
-
-def mlp_flops(L: ArrayLike, d: ArrayLike, d_i: ArrayLike) -> Floats:
-    """FLOP of a plain two-matrix feed-forward layer; not printed in the paper.
-
-    Examples
-    --------
-    >>> float(mlp_flops(L=1, d=2048, d_i=8192))
-    67108864.0
-    """
-    L, d, d_i = positive(L=L, d=d, d_i=d_i)
-    return 4 * L * d_i * d
-
-
 def moe_traffic(L: ArrayLike, d: ArrayLike, d_e: ArrayLike, n_e: ArrayLike, n_a: ArrayLike) -> Floats:
     """Elements read and written by the routed experts of a layer: Eq. 3 summed over distinct experts.
 

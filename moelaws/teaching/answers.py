@@ -29,8 +29,6 @@ def seal(answer: Any, question: str, form: str) -> list[str]:
 
     Parameters
     ----------
-    answer : float, str, bool, or sequence of these
-        The right answer.
     question : str
         The question's label, which salts the hashes.
     form : str
@@ -100,10 +98,7 @@ def right(answer: Any, question: str, form: str, sealed: Sequence[str]) -> list[
 def check(answer: Any, question: str, form: str, sealed: Sequence[str]) -> None:
     """Print whether an answer is right, and never what the right one is.
 
-    Parameters
-    ----------
-    answer, question, form, sealed
-        As in :func:`right`; an answer of ``...`` is one that was not given yet.
+    An answer of ``...`` is one that was not given yet.
 
     Examples
     --------

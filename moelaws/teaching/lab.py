@@ -19,11 +19,6 @@ class Lab:
     budget : float
         What all bought runs together may cost, FLOP.
 
-    Raises
-    ------
-    InputError
-        If a column is missing, a name occurs twice, or `exam` names no run of the table.
-
     Examples
     --------
     >>> runs = pd.DataFrame({"run": ["a", "b", "c"], "flops": [1e12, 3e12, 9e12], "loss": [4.0, 3.5, 3.1]})
@@ -69,15 +64,7 @@ class Lab:
     def buy(self, names: Iterable[str]) -> pd.DataFrame:
         """Pay for runs and return all that were bought so far, with their loss; a run is paid for once.
 
-        Parameters
-        ----------
-        names : iterable of str
-            Names of runs of the catalogue.
-
-        Returns
-        -------
-        DataFrame
-            All runs bought so far, in the order of the catalogue.
+        Returned are all runs bought so far, in the order of the catalogue.
 
         Raises
         ------
@@ -103,8 +90,6 @@ class Lab:
 
         Parameters
         ----------
-        run : str
-            A run of the exam.
         loss, low, high : float
             The predicted loss, and the ends of an interval that should hold the measured one, in the unit of the runs'
             losses.
@@ -129,11 +114,6 @@ class Lab:
         DataFrame
             Columns `run`, `flops`, `predicted`, `low`, `high`, `loss`, `error` (predicted less measured) and `inside`,
             with four decimals.
-
-        Raises
-        ------
-        InputError
-            If a prediction is missing.
         """
         if missing := [run for run in self._exam if run not in self._predictions]:
             raise InputError(f"There is no prediction of {missing[0]} yet; one for each run of the exam is expected.")

@@ -254,7 +254,7 @@ window.moelaws = (() => {
 
     const figure = cell.querySelector(".cell_output figure") ?? cell.querySelector(".cell_output") ?? cell;
     const picture = figure.querySelector("img");
-    const still = picture?.closest(".pst-scrollable-table-container, .lead-figure") ?? picture;
+    const still = picture?.closest(".picture, .lead-figure") ?? picture;
     figure.prepend(box);
     // The caption belongs to the static picture, which stays a click away.
     if (still) box.after(element("details", { class: "explorer-still" }, element("summary", {}, "The static figure"), still));

@@ -74,7 +74,7 @@
 
   explorer("wan2026", {
     name: "From a budget and two ratios to an architecture",
-    note: "Heads (Table 4) and dots (widths that were trained, Tables 16 to 21) are those of the nearest budget; one shared and 288 routed experts, eight active.",
+    note: "Heads (the paper’s Table 4) and dots (widths that were trained, the paper’s Tables 16 to 21) are those of the nearest budget; one shared and 288 routed experts, eight active.",
     controls: [
       { name: "flops", label: "Budget, FLOP", min: 1e17, max: 3e21, log: true, value: 3e20 },
       { name: "expansion", label: "N/Nₐ, all over active", min: 8, max: 31, step: 0.5, value: 22 },
@@ -96,7 +96,7 @@
         : feasible.length ? `No architecture has these sizes at this width; widths from ${digits(low)} to ${digits(high)} do.` : "No architecture of any width has these sizes.")
         + (outside ? " The paper trained nothing at this budget." : "");
       const rows = [
-        ["M, FLOP per token", digits(M), "printed, Eq. 2"],
+        ["M, FLOP per token", digits(M), "printed, the paper’s Eq. 2"],
         ["tokens", digits(state.flops / M), "computed, C/M"],
         ["M/Nₐ", digits(state.density), `yours; stand-in for a law that is printed in a figure only: ${digits(6 + law("density", state.flops))}`],
         ["N/Nₐ", digits(state.expansion), `yours; printed for the nearest budget: ${digits(setting.scale.expansion)}`],
@@ -104,7 +104,7 @@
         ["N, all parameters", digits(sizes.total), "computed"],
         ["width", digits(state.width, 4), `yours; stand-in, the middles of the printed sweeps: ${digits(law("width", state.flops), 4)}`],
         ["heads, their width", `${setting.scale.heads}, ${setting.scale.head}`, "printed at the nearest budget"],
-        ["layers and experts", shape ? `${digits(shape.dense)} + ${digits(shape.moe)}, ${digits(shape.expert)}` : "–", "computed, Eq. 3 solved"],
+        ["layers and experts", shape ? `${digits(shape.dense)} + ${digits(shape.moe)}, ${digits(shape.expert)}` : "–", "computed, the paper’s Eq. 3 solved"],
       ];
       const scale = setting.scale, trained = scale.rows.map((row) => row[0]);
       const shades = [{ shade: [X.min, outside ? X.max : Math.min(...trained)], label: "nothing trained" }, { shade: [outside ? X.max : Math.max(...trained), X.max] }];

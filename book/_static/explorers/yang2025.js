@@ -29,7 +29,7 @@
 
   explorer("yang2025", {
     name: "What a step of decoding is spent on, and what fewer active experts gain",
-    note: "Fitted to the loads of up to 128 requests, prompts and outputs of 1,024 tokens each; grey: outside these loads. Dots: measured cells of Tables 8 and 9. The speed-up is over the unmodified model with the same overhead.",
+    note: "Fitted to the loads of up to 128 requests, prompts and outputs of 1,024 tokens each; grey: outside these loads. Dots: measured cells of the paper’s Tables 8 and 9. The speed-up is over the unmodified model with the same overhead.",
     controls: [
       { name: "model", label: "Model", value: "DeepSeek-V2-Lite", options: Object.entries(data).map(([name, model]) => [name, `${name}, ${model.machine}`]) },
       { name: "topK", label: "Active experts", min: 1, max: 8, whole: true, step: 1, value: 2 },

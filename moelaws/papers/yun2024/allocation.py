@@ -141,8 +141,6 @@ def plan(
 
     Parameters
     ----------
-    flops : float
-        Training compute, FLOP.
     coefficients : path-like
         What :func:`read_coefficients` reads.
     base, experts : float
@@ -157,8 +155,6 @@ def plan(
         Most requests that a replica runs together; as many as the memory holds, unless said.
     tokens_in, tokens_out : float
         Tokens of an average prompt and output.
-    price : float, optional
-        Price of a device for an hour.
 
     Examples
     --------

@@ -37,15 +37,7 @@ def optimum(theta: Floats, flops: ArrayLike, experts: ArrayLike, kappa: ArrayLik
     Along a budget :math:`\ln L` is a line plus the logarithm of a sum of exponentials of :math:`\ln N`, hence
     convex. It has one minimum if :math:`-\gamma < d \ln\hat E < \alpha`, and none otherwise.
 
-    Parameters
-    ----------
-    theta, flops, experts, kappa
-        As for :func:`loss_at`.
-
-    Returns
-    -------
-    n_dense, n_tokens : numpy.ndarray
-        To 1e-12 in their logarithms.
+    Both are exact to 1e-12 in their logarithms.
 
     Examples
     --------
@@ -67,12 +59,7 @@ def size_at_loss(theta: Floats, loss: ArrayLike, flops: ArrayLike, experts: Arra
 
     It is the over-trained model of Algorithm 1.
 
-    Parameters
-    ----------
-    loss : array_like
-        Losses; broadcasts with the other arguments, which are those of :func:`loss_at`.
-    theta, flops, experts, kappa
-        As for :func:`loss_at`.
+    Losses broadcast with the other arguments, which are those of :func:`loss_at`.
     """
     path, log_product = _Path(theta, experts), _log_product(flops, kappa)
     best = path.best(log_product)
@@ -102,12 +89,7 @@ def flops_at_loss(theta: Floats, loss: ArrayLike, experts: ArrayLike, kappa: Arr
     .. math:: L = N^{\delta} \left(\tfrac{\alpha+\gamma}{\gamma+\delta} A N^{-\alpha}
               + \tfrac{\gamma}{\gamma+\delta} (B \hat E^{-\beta} + F)\right), \quad \delta = d \ln\hat E
 
-    Parameters
-    ----------
-    theta, experts, kappa
-        As for :func:`loss_at`.
-    loss : array_like
-        Losses; broadcasts with the other arguments.
+    Losses broadcast with the other arguments.
 
     Examples
     --------

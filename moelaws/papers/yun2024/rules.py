@@ -88,8 +88,6 @@ class OnCost:
         over the same experts' own loss-optimal size.
     base, target : float
         Experts of the loss-optimal base model and of the other one.
-    flops : float
-        Training compute, FLOP.
     """
 
     kind: Literal["cost", "saving", "size", "own"]
