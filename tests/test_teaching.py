@@ -32,7 +32,7 @@ def test_what_counts_as_right(form, answer, taken, refused):
     assert not any(all(answers.right(one, "q", form, sealed)) for one in refused)
 
 
-@pytest.mark.parametrize(("digits", "word"), enumerate(["one", "two", "three", "four", "five", "six"], 1))
+@pytest.mark.parametrize(("digits", "word"), list(enumerate(["one", "two", "three", "four", "five", "six"], 1)))
 def test_precisions_in_words_and_numbers(digits, word):
     """Of 1.23456789 two units of the last digit are told."""
     for count in (word, digits):
