@@ -86,7 +86,7 @@ def test_what_a_chapter_says():
     assert said == {
         "answer": (
             "The law dense was fitted to 3 runs: converged. "
-            "Use it for runs like these; it missed those held out by 5 %."
+            "Use it for runs like these; it missed the runs held out by 5 %."
         ),
         "runs": "The table has 5 runs.",
         "coefficients": "3 of 5 coefficients are known to better than half of their value; A, beta are not.",
@@ -109,7 +109,7 @@ def test_what_a_chapter_says_of_a_law_that_loses():
         "Of 2 laws, dense is not chosen, but wang2024 is, by the training rows; on the 2 runs held out, wang2024 has "
         "the lowest error, 0.1 nats/token, and dense 0.25."
     )
-    assert other["answer"].endswith("missed those held out by 12 %.")
+    assert other["answer"].endswith("missed the runs held out by 12 %.")
     assert other["identified"].endswith("there are 2 objections to it.")
     without = page.findings(compared("wang2024", ("wang2024", "dense")), "wang2024")
     assert without["printed"].startswith("No coefficients are printed for this law")

@@ -1,12 +1,14 @@
 """Tables in other names and units: each multiple, mark and mapping once, and what two mappings say together."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from moelaws.data import mapping
 from moelaws.data.mapping import Mapping
-from moelaws.data.table import faults, nearest, numbers
+from moelaws.data.table import faults, nearest, numbers, parsed
 from moelaws.errors import InputError
 
 
@@ -177,3 +179,12 @@ def test_columns_are_listed_up_to_the_twentieth():
 )
 def test_the_nearest_name(name, known, found):
     assert nearest(name, known) == found
+
+
+@pytest.mark.parametrize("rows", [b"1,2\n1,2,3\n", b"1,2,3\n4,5,6\n"], ids=["one", "all"])
+@pytest.mark.parametrize("shown", ["ignore", "error"])
+def test_rows_longer_than_the_header_are_refused_however_warnings_are_shown(shown, rows):
+    with warnings.catch_warnings():
+        warnings.simplefilter(shown)
+        with pytest.raises(InputError, match=r"^t\.csv: this is not a CSV table with one header line \(.+\)\.$"):
+            parsed(b"a,b\n" + rows, "t.csv")

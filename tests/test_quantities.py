@@ -161,8 +161,8 @@ def test_checkpoints_are_told_from_runs(change, found):
 def problem(law, **columns):
     law = find(law)
     table = pd.DataFrame(columns)
-    slots = [(place,) for place in range(len(law.parameters))]
-    return SimpleNamespace(law=law, columns=table, observed=table[law.response].to_numpy(dtype=float), slots=slots)
+    indices = [(place,) for place in range(len(law.parameters))]
+    return SimpleNamespace(law=law, columns=table, observed=table[law.response].to_numpy(dtype=float), indices=indices)
 
 
 SIZES, TOKENS = np.array([1e8, 1e8, 4e8, 4e8, 16e8, 16e8]), np.array([1e9, 16e9] * 3)

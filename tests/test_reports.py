@@ -44,14 +44,14 @@ def reported(**changed):
         parameters=[SimpleNamespace(name=n, unit=u, meaning=m) for n, u, m in (
             ("A", "nats", "level & more"), ("alpha", "", "exponent"), ("beta", "", "the same"), ("E", "", "floor"))],
     )  # fmt: skip
-    loss = SimpleNamespace(space="log", delta=changed.pop("delta", 1e-3), above=changed.pop("above", 1.0))
+    loss = objective.Loss("log", changed.pop("delta", 1e-3), changed.pop("above", 1.0))
     found = SimpleNamespace(
         law=law, table=ROWS, status="converged", free=("A", "alpha"), tied={"beta": "alpha"}, objective=0.001234567,
         values={"A": 480.126, "alpha": 0.34, "beta": 0.34, "E": 1.7}, rmse=lambda: 0.0123456,
         problem=SimpleNamespace(loss=loss),
     )  # fmt: skip
     ends = changed.pop("ends", {"A": (470.0, 490.0)})
-    return report.Report(found, ends, "95 %, by hand", changed.pop("warnings", ("It < is > flat.",)))
+    return report.Report(found, ends, changed.pop("warnings", ("It < is > flat.",)), changed.pop("refits", None))
 
 
 def test_a_report_as_text():
@@ -61,7 +61,8 @@ def test_a_report_as_text():
         "    alpha  0.34                    exponent",
         "    beta   0.34 (= alpha)          the same",
         "    E      1.7 (held)              floor",
-        "RMSE 0.01235 in loss; Huber's loss, bent at 0.001 of log errors, objective 0.00123457; 95 %, by hand",
+        "RMSE 0.01235 in loss; Huber's loss, bent at 0.001 of log errors, objective 0.00123457; 95 %, profile of the "
+        "objective",
         "Warning: It < is > flat.",
     ]
 
@@ -80,51 +81,69 @@ def test_a_report_as_html():
         '<tr><th scope="row">alpha</th><td>0.34</td><td></td><td>exponent</td>'
         '<tr><th scope="row">beta</th><td>0.34 (= alpha)</td><td></td><td>the same</td>'
         '<tr><th scope="row">E</th><td>1.7 (held)</td><td></td><td>floor</td></tbody></table>'
-        "<p>RMSE 0.01235 in loss; Huber&#x27;s loss, bent at 0.001 of log errors, objective 0.00123457; 95 %, by "
-        "hand</p><p>Warnings:</p><ul><li>It &lt; is &gt; flat.</li></ul>"
+        "<p>RMSE 0.01235 in loss; Huber&#x27;s loss, bent at 0.001 of log errors, objective 0.00123457; 95 %, "
+        "profile of the objective</p><p>Warnings:</p><ul><li>It &lt; is &gt; flat.</li></ul>"
     )
     assert "Warnings" not in reported(warnings=()).as_html()
 
 
 def test_a_report_as_plain_values():
-    assert reported().as_dict() == {
+    drawn = SimpleNamespace(coefficients=np.zeros((18, 2)), failed=(3, 7), groups=6)
+    assert reported(refits=drawn, above=2.0).as_dict() == {
         "law": "law<1>",
+        "version": version("moelaws"),
+        "loss": {"space": "log", "delta": 1e-3, "above": 2.0},
         "params": {
             "A": {"value": 480.126, "low": 470.0, "high": 490.0, "unit": "nats"},
             "alpha": {"value": 0.34, "low": None, "high": None, "unit": ""},
             "beta": {"value": 0.34, "low": None, "high": None, "unit": ""},
             "E": {"value": 1.7, "low": None, "high": None, "unit": ""},
         },
-        "intervals": "95 %, by hand",
-        "loss": {"errors": "log", "delta": 1e-3, "above": 1.0},
+        "intervals": {"kind": "bootstrap", "level": 0.95, "draws": 20, "groups": 6},
+        "units": {"n_active": "parameters", "n_tokens": "tokens", "loss": "nats/token"},
+        "held": ["E"],
+        "tied": {"beta": "alpha"},
         "objective": 0.001234567,
         "status": "converged",
         "n_rows": 12,
         "rmse": 0.0123456,
+        "n_holdout": 0,
+        "rmse_holdout": None,
         "warnings": ["It < is > flat."],
-        "version": version("moelaws"),
     }
+    kinds = [reported(ends=ends).as_dict()["intervals"]["kind"] for ends in ({"A": (1, 2)}, {})]
+    assert kinds == ["profile", None]
+
+
+def test_rows_held_out_are_told_in_the_same_line(fitted):
+    held = ROWS.head(2).assign(loss=[9.0, 8.0])
+    said = report.report(fitted, held_out=held)
+    rmse = np.sqrt(np.mean((fitted.predict(held) - held.loss) ** 2))
+    assert f" in loss, {rmse:.4g} in 2 held out; squares" in said.foot
+    assert said.as_dict()["rmse_holdout"] == pytest.approx(rmse)
+    assert said.as_dict()["n_holdout"] == 2
 
 
 def test_how_intervals_are_made(fitted, monkeypatch):
     found = fitted
-    assert report.report(found).kind == "95 %, profile of the objective"
+    assert report.report(found).foot.endswith("; 95 %, profile of the objective")
     assert found._repr_html_() == found.report.as_html()
     assert repr(found) == str(found.report)
     drawn = intervals.refits(found, draws=3, by="n_routed")
-    assert report.report(found, drawn).kind == "95 %, 3 bootstraps of 3 groups"
+    assert report.report(found, drawn).foot.endswith("; 95 %, 3 bootstraps of 3 groups")
     assert report.report(found, drawn).intervals == drawn.ranges()
     monkeypatch.setattr(report, "PROFILED_ROWS", 12)
     assert report.report(found).intervals
     monkeypatch.setattr(report, "PROFILED_ROWS", 11)
     long = report.report(found)
-    assert (long.intervals, long.kind) == ({}, "no intervals")
-    assert long.warnings[-1] == "No intervals for 12 rows unasked; a bootstrap computes them."
+    assert long.intervals == {}
+    assert long.foot.endswith("; no intervals")
+    assert long.warnings[-1] == "No intervals for 12 rows unasked; a bootstrap (--bootstrap N) computes them."
 
 
 def test_as_many_rows_as_parameters_have_no_intervals():
     few = SimpleNamespace(table=ROWS.head(2), free=("A", "b"), warnings=("few",))
-    assert report.report(few) == report.Report(few, {}, "no intervals", ("few",))
+    assert report.report(few) == report.Report(few, {}, ("few",))
 
 
 def test_the_picture_of_a_fit(fitted):

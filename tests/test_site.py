@@ -32,7 +32,9 @@ ALL = {}
 COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"]}
 SHAPES = {"rules": {"color-contrast": {"enabled": False}, "link-in-text-block": {"enabled": False}}}
 EVERYWHERE = [("PHONE", "light", ALL), ("PHONE", "dark", COLOURS), ("WIDE", "light", ALL), ("WIDE", "dark", COLOURS)]
-SOMEWHERE = [("PHONE", "light", SHAPES), ("WIDE", "light", ALL), ("WIDE", "dark", COLOURS)]
+# A token of code or of a formula has the colours of the first of its kind: a later block without a new one is left out.
+FIRST = COLOURS | {"exclude": ["[data-nothing-new]"]}
+SOMEWHERE = [("PHONE", "light", SHAPES), ("WIDE", "light", SHAPES), ("WIDE", "light", FIRST), ("WIDE", "dark", FIRST)]
 THEME_MEASURES = 400  # milliseconds after which the theme has seen what scrolls
 WIDE = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
@@ -212,7 +214,7 @@ def places(name):
     """Return where axe reads a page: one that is made like another is read once, or with the slow tests only."""
     if (name.endswith("-evidence.html") or name.startswith("book/api/")) and not re.search("03-|serving", name):
         return []
-    return SOMEWHERE[1:2] if name.startswith("chapters/") and "03-" not in name else SOMEWHERE
+    return SOMEWHERE[1:3] if name.startswith("chapters/") and "03-" not in name else SOMEWHERE
 
 
 def visit(page, address, name, where):
@@ -231,6 +233,7 @@ def visit(page, address, name, where):
         page.wait_for_timeout(THEME_MEASURES)
         seen.too_wide = page.evaluate("document.documentElement.scrollWidth") - PHONE["width"]
         seen.silent_frames = page.evaluate(SILENT_FRAMES)
+        page.evaluate(MARK_CODE)
         page.add_style_tag(content="* { transition: none !important }")  # half-changed colours are not judged
         for size, mode, rules in where:
             page.set_viewport_size(SIZES[size])
@@ -301,14 +304,26 @@ OPEN_ALL = """() => document.querySelectorAll(
     'article details:not([open]) > summary, article .toggle-hidden .toggle-button').forEach(button => button.click())"""
 
 # What scrolls sideways is reached by keyboard, and says so; formulas and code are seen to go on.
-SILENT_FRAMES = """() => [...document.querySelectorAll('article *')]
+SILENT_FRAMES = """() => [...document.querySelectorAll('article :is(div, pre, table, figure, section, details)')]
     .filter(frame => /auto|scroll/.test(getComputedStyle(frame).overflowX) && frame.scrollWidth > frame.clientWidth)
     .filter(frame => frame.checkVisibility() && (frame.tabIndex < 0 || !(frame.closest('pre, div.math')
         || frame.querySelector('pre') || getComputedStyle(frame, '::before').content.includes('sideways'))))
     .map(frame => frame.outerHTML.slice(0, 200))"""
 
-RUN_AXE = """async rules => (await axe.run(document, {resultTypes: ['violations'], ...rules})).violations.flatMap(
-    rule => rule.nodes.map(node => `${rule.id}: ${node.html.slice(0, 200)}`))"""
+# Marks blocks of code and formulas in plain text whose kinds of tokens all stand before them.
+MARK_CODE = """() => {
+    const seen = new Set();
+    for (const block of document.querySelectorAll('article div.highlight, article section > p > .math')) {
+        const kinds = [...block.querySelectorAll('span')].map(token => token.className);
+        if (seen.size && kinds.every(kind => seen.has(kind))) block.dataset.nothingNew = '';
+        kinds.forEach(kind => seen.add(kind));
+    }
+}"""
+
+RUN_AXE = """async ({exclude = [], ...rules}) => {
+    const found = await axe.run({include: ['html'], exclude}, {resultTypes: ['violations'], ...rules});
+    return found.violations.flatMap(rule => rule.nodes.map(node => `${rule.id}: ${node.html.slice(0, 200)}`));
+}"""
 
 # Black lines need a light ground: each channel of the image's own background above 200.
 DARK_PLATES = """() => [...document.querySelectorAll('article .cell_output img')]

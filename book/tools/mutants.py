@@ -48,6 +48,7 @@ NEEDED = {"code": 0.95, "cell": 1.0, "output": 1.0}
 OTHERS = {
     "bite",
     "book",
+    "book_numbers",
     "book_rules",
     "claims_decided",
     "execute",
