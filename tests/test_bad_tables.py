@@ -122,6 +122,16 @@ TABLES = {
     "a picture in no folder": (TEXT, ["--plot", "nowhere/fit.png"], "nowhere/fit.png: the file cannot be written"),
     "a tiny bend": (TEXT, ["--loss", "huber", "--delta", "1e-300"], "Option --delta is 1e-300"),
     "groups without a bootstrap": (TEXT, ["--by", "n_active"], "--bootstrap N is expected with it"),
+    "groups of the response": (
+        TEXT,
+        ["--by", "loss", "--bootstrap", "20"],
+        "Option --by is 'loss', which is predicted",
+    ),
+    "all parameters held": (
+        TEXT,
+        [word for name in ("tau", "a", "b", "alpha", "gamma", "beta") for word in ("--hold", f"{name}=0.5")],
+        "Option --hold holds all parameters",
+    ),
     "two groups": (
         column("half", lambda n: n % 2),
         ["--by", "half", "--bootstrap", "20"],
