@@ -99,7 +99,7 @@ def test_what_a_table_allows():
         (["plan", "--law", "dense", "--flops", "1e20", "--ratio", "5,x"], "numbers separated by commas are expected"),
         (["plan", "--law", "nobody", "--flops", "1e20"], "There is no law 'nobody'"),
         (["laws", "nobody"], "There is no law 'nobody'"),
-        (["allocate", "--flops", "1e20"], "Option --law or --fit is expected, and not both."),
+        (["allocate", "--flops", "1e20"], "Option --law, --fit or --all is expected, and one of them only."),
         (["allocate", "--law", "wan2026", "--max-total", "1e9", "--flops", "1e20"], "--max-total belongs to --fit"),
         (["allocate", "--fit", "nowhere", "--base", "4", "--flops", "1e20"], "Option --base belongs to --law"),
         (["allocate", "--fit", "nowhere", "--flops", "1e20"], "nowhere/manifest.json: there is no such file"),

@@ -17,6 +17,7 @@ from moelaws.laws.dense import DENSE
 from moelaws.laws.tian2025 import Tian2025
 from moelaws.models import catalogue
 from moelaws.models.ratios import activation_ratio, active_ratio
+from moelaws.papers.advice import ADVISERS
 from moelaws.papers.wan2026 import law as wan2026
 from moelaws.papers.wan2026 import shapes
 from moelaws.papers.yun2024 import budget
@@ -219,6 +220,18 @@ def test_whole_numbers_are_the_packages(visit, case):
     )
     assert [found[k] for k in ("d", "dense", "moe", "expert")] == best[shapes.COLUMNS].astype(int).tolist()
     same(found["deviation"], best.deviation)
+
+
+@pytest.mark.parametrize("name", [name for name, one in ADVISERS.items() if one.best])
+def test_advice_is_the_packages(visit, rng, name):
+    """Between the nodes of the table it is interpolated, which is good to two per cent of size and tokens."""
+    one = ADVISERS[name]
+    points = np.exp(rng.uniform(np.log([1e18, 1e9]), np.log([1e25, 1e16]), size=(8, 2)))
+    found = in_browser(visit("budget"), f"(...row) => moelaws.laws.budget('{name}', ...row)", points.tolist())
+    for (flops, later), (size, tokens) in zip(points, found, strict=True):
+        best = one.best(flops)
+        expected = one.judge.served(flops, later)[:2] if one.judge else (best, flops / 6 / best)
+        np.testing.assert_allclose([size, tokens], expected, rtol=0.02)
 
 
 def test_the_fit_in_the_browser_is_the_packages(visit, rng):

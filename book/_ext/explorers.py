@@ -17,8 +17,10 @@ from moelaws.laws import dense
 from moelaws.laws import tian2025 as leverage
 from moelaws.laws.yun2024 import YUN2024
 from moelaws.models.ratios import active_ratio
+from moelaws.papers import advice
 from moelaws.papers.wan2026 import allocation, law
-from moelaws.papers.yun2024 import budget, statements
+from moelaws.papers.yun2024 import budget as eq4
+from moelaws.papers.yun2024 import statements
 from moelaws.serving import footprint, steps
 
 TAG = "tag_explorer-"
@@ -51,15 +53,15 @@ def outermost(sets):
 
     Sizes are the loss-optimal ones, and those that have the loss of a dense base or of one with four experts.
     """
-    inner = budget.optimum(sets, statements.MIDDLE, 8, float(active_ratio(8)))[0]
+    inner = eq4.optimum(sets, statements.MIDDLE, 8, float(active_ratio(8)))[0]
     found = {int(np.argsort(inner)[len(sets) // 2]): None}
     for flops, count in product(np.geomspace(1e20, 1e24, 17), (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64)):
         kappa = float(active_ratio(count))
-        sizes = [budget.optimum(sets, flops, count, kappa)[0]]
+        sizes = [eq4.optimum(sets, flops, count, kappa)[0]]
         for base in (1, 4):
             of_base = float(active_ratio(base))
-            loss = budget.loss_at(sets, budget.optimum(sets, flops, base, of_base)[0], flops, base, of_base)
-            sizes.append(budget.size_at_loss(sets, loss, flops, count, kappa))
+            loss = eq4.loss_at(sets, eq4.optimum(sets, flops, base, of_base)[0], flops, base, of_base)
+            sizes.append(eq4.size_at_loss(sets, loss, flops, count, kappa))
         for size in (size for size in sizes if np.isfinite(size).any()):
             found |= {int(place): None for place in (np.nanargmin(size), np.nanargmax(size))}
     return sets[list(found)]
@@ -186,7 +188,44 @@ def fitting():
     }
 
 
-EXPLORERS = {maker.__name__: maker for maker in (tian2025, yun2024, yang2025, wan2026, fitting)}
+FLOPS, SERVED = np.geomspace(1e18, 1e25, 29), np.geomspace(1e8, 1e17, 28)
+
+
+def cheapest(judge, flops):
+    """Return sizes and tokens of the models that a law finds cheapest for a budget and tokens to be served."""
+    design = judge.design(flops)
+    most, loss = judge.best(flops, design)
+    n = most * np.geomspace(1, 1 / 500, 400)
+    d = judge.tokens(n, loss, design)
+    n, d = n[np.isfinite(d)], d[np.isfinite(d)]
+    worth = np.maximum(judge.worth(n, d, design), 1.0)
+    return [np.interp(np.log(SERVED), np.log(worth), np.log(sizes)) for sizes in (n, d)]
+
+
+def budget():
+    """Return what laws advise on a grid of budgets and tokens to be served, machines, and public models."""
+    found = ledger.module("budget")
+    names, laws = {"besiroglu2024": "Besiroglu et al.", "tian2025_dense": "Tian et al., dense"}, {}
+    for name in found.ASKED:
+        one = advice.ADVISERS[name]
+        label = names.get(name, f"{name[:-4].capitalize()} et al.") + ("" if one.judge else " ×")
+        laws[name] = {"kind": one.kind, "label": label}
+        if one.judge:
+            grids = zip(*(cheapest(one.judge, flops) for flops in FLOPS), strict=True)
+            laws[name] |= dict(zip(("sizes", "tokens"), map(short, grids), strict=True))
+        else:
+            laws[name]["sizes"] = short([np.log(one.best(flops))] for flops in FLOPS)
+    devices = data.load("devices/devices")
+    return {
+        "flops": np.log(FLOPS).tolist(),
+        "served": np.log(SERVED).tolist(),
+        "laws": laws,
+        "devices": [[row.device, 0.4 * 3600e12 * row.bf16_tflops] for row in devices.itertuples()],  # FLOP of an hour
+        "models": [[row.n_active, row.n_tokens, row.Index] for row in found.models().itertuples()],
+    }
+
+
+EXPLORERS = {maker.__name__: maker for maker in (tian2025, yun2024, yang2025, wan2026, fitting, budget)}
 
 
 def short(rows, digits=5):

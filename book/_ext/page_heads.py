@@ -16,6 +16,7 @@ KEYWORDS = {
     "chapters/04-wan2026": ["budget", "allocation", "architecture search"],
     "chapters/05-small-runs": ["small runs", "interaction of experts and tokens"],
     "chapters/06-public-runs": ["public runs", "benchmark"],
+    "chapters/07-budget": ["regret", "compute-optimal", "tokens per parameter"],
 }
 """Words for which the search has to find a chapter before any function."""
 

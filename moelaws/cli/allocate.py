@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 @click.command("allocate")
 @click.option("--law", "name", metavar="NAME", help="Whose recommendation, wan2026 or yun2024; or")
 @click.option("--fit", "folder", type=click.Path(), metavar="DIR", help="the fit that 'moelaws fit --out DIR' wrote.")
+@click.option("--all", "every", is_flag=True, help="what every law of the book advises, in one account.")
 @click.option("--flops", required=True, type=float, metavar="C", help="Training compute in FLOP, such as 1e20.")
+@click.option("--tokens-served", type=float, metavar="T", help="--all: tokens to be served, whose FLOP count too.")
 @click.option("--extrapolate", is_flag=True, help="wan2026: answer for budgets outside the law's runs, too.")
 @click.option("--coefficients", metavar="PATH", help="yun2024: folder of a saved fit, or JSON file of the ten values.")
 @click.option("--base", type=float, metavar="E", help="yun2024: experts of the loss-optimal base model, such as 4.")
@@ -39,14 +41,15 @@ if TYPE_CHECKING:
 @click.option("--price", type=float, metavar="X", help="yun2024: price of a device for an hour.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 def allocate_command(
-    name: str | None, folder: str | None, flops: float, extrapolate: bool, as_json: bool, **options: Any
+    name: str | None, folder: str | None, every: bool, flops: float, extrapolate: bool, as_json: bool, **options: Any
 ) -> None:
-    """What a law recommends for a budget.
+    """What a law, or every law, recommends for a budget.
 
     By your own fit: size, tokens and experts of lowest loss, with intervals from its bootstrap. By wan2026: sizes,
     tokens, a complete architecture, and what each step rests on. By yun2024: the smaller model with more tokens that
     serves as well as a base model for less, or better for the same. The paper prints no coefficients, so that your own
-    are needed; costs are the least that data sheets allow.
+    are needed; costs are the least that data sheets allow. By all laws: one table, in one account (N active parameters
+    of the layers, 6 N D), with how far each answer lies outside the law's runs.
 
     \b
     Example: moelaws fit data/examples/runs.csv --law wang2024 --bootstrap 100 --out mine &&
@@ -56,8 +59,16 @@ def allocate_command(
     from moelaws.papers.yun2024 import allocation as yun2024
 
     given = {option: value for option, value in options.items() if value is not None}
-    if (name is None) == (folder is None):
-        raise InputError("Option --law or --fit is expected, and not both.")
+    if [name is not None, folder is not None, every].count(True) != 1:
+        raise InputError("Option --law, --fit or --all is expected, and one of them only.")
+    if every:
+        served = given.pop("tokens_served", None)
+        if foreign := [*given, *["extrapolate"] * extrapolate]:
+            raise InputError(f"Option --{foreign[0].replace('_', '-')} does not go with --all.")
+        _allocate_by_all(flops, served, as_json)
+        return
+    if "tokens_served" in given:
+        raise InputError("Option --tokens-served belongs to --all.")
     if "experts" in given:
         given["experts"] = numbers_of(given["experts"], "--experts")
     if folder is not None:
@@ -121,6 +132,53 @@ def _allocate_by(folder: str, flops: float, given: dict[str, Any], as_json: bool
         click.echo(best.by_expansion.to_string(index=False, float_format="{:.4g}".format))
     echo_warnings(warnings)
 
+
+def _allocate_by_all(flops: float, tokens_served: float | None, as_json: bool) -> None:
+    from moelaws.papers.advice import answers, compromise
+
+    rows = answers(flops, tokens_served)
+    size, regret = compromise(flops)
+    if as_json:
+        middle = {"n_active": size, "n_tokens": flops / 6 / size, "regret": regret}
+        echo_json({"flops": flops, "tokens_served": tokens_served, "laws": rows, "compromise": middle})
+        return
+    shown = [name for name in _ADVISED if any(row.get(name) is not None for row in rows)]
+    table = [["", *(_ADVISED[name] for name in shown)]]
+    table += [[row["law"], *(_cell(name, row) for name in shown)] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    click.echo(f"{flops:g} FLOP = 6 N D, N the active parameters of the layers; - where a law is silent,")
+    click.echo("+ where it wants at least as many experts, outside: powers of ten outside its runs")
+    for line in table:
+        click.echo("  ".join(f"{text:>{width}}" for text, width in zip(line, widths, strict=True)))
+    click.echo(
+        f"The laws of the loss object least to N = {size:.3g}, D = {flops / 6 / size:.3g}: "
+        f"by none of them does it waste more than {100 * regret:.2g} % of the compute."
+    )
+
+
+def _cell(name: str, row: dict[str, Any]) -> str:
+    value = row.get(name)
+    if value is None or isinstance(value, str):
+        return value or "-"
+    return f"{value:.3g}" + "+" * (name == "experts" and row["most"]) if isinstance(value, float) else str(value)
+
+
+_ADVISED = {
+    "source": "numbers",
+    "n_active": "N",
+    "n_tokens": "D",
+    "tokens_per_parameter": "D/N",
+    "n_total": "total",
+    "experts": "experts",
+    "granularity": "G",
+    "n_shared": "shared",
+    "d_model": "width",
+    "n_layers": "depth",
+    "decades": "outside",
+    "served_active": "N served",
+    "served_tokens": "D served",
+    "flops_total": "FLOP total",
+}
 
 _NEEDED = {
     "coefficients": "as the paper prints none, the folder of 'moelaws fit --law yun2024 --out' or a file of the values",

@@ -29,6 +29,8 @@ window.moelaws = (() => {
 
   const percent = (share, count = 2) => `${digits(100 * share, count)} %`;
 
+  const logAxis = (title, min, max, show) => ({ title, min, max, show, log: true });
+
   function range(count, from, to, log = true) {
     const [low, high] = log ? [Math.log(from), Math.log(to)] : [from, to];
     const values = Array.from({ length: count }, (_, place) => low + ((high - low) * place) / (count - 1));
@@ -266,5 +268,5 @@ window.moelaws = (() => {
     }).observe(place);
   }
 
-  return { laws: {}, data: {}, chart, digits, element, explorer, percent, quantiles, range, table, within };
+  return { laws: {}, data: {}, logAxis, chart, digits, element, explorer, percent, quantiles, range, table, within };
 })();

@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const { laws, chart, digits, explorer, percent, range, within } = window.moelaws;
+  const { laws, logAxis, chart, digits, explorer, percent, range, within } = window.moelaws;
   const data = window.moelaws.data.tian2025;
   const readings = data.readings.map(([activation, granularity, flops, leverage]) => ({ activation, granularity, flops, leverage }));
 
@@ -39,16 +39,16 @@
   laws.tian2025Reach = reach;
 
   const AXES = {
-    activation: { title: "activation ratio (routed experts)", min: 0.004, max: 1, log: true, show: (value) => percent(value) },
-    granularity: { title: "granularity", min: 1, max: 32, log: true },
-    flops: { title: "training compute of the MoE, FLOP", min: 1e17, max: 1e25, log: true, show: (value) => digits(value, 1) },
+    activation: logAxis("activation ratio (routed experts)", 0.004, 1, percent),
+    granularity: logAxis("granularity", 1, 32),
+    flops: logAxis("training compute of the MoE, FLOP", 1e17, 1e25, (value) => digits(value, 1)),
   };
 
   explorer("tian2025", {
     name: "Leverage by the law, for a design and a budget",
     note: "Lines: leverage along one of the three quantities, the other two as set. Published: more than 7 at 10²² FLOP, 3.1 % and granularity 12. The band is the refit's 95 % interval over resampled designs; between computed points it is interpolated, which is good to about 3 %. Shared experts are taken as half of the active routed ones, as in the readings; the refit always counts routed experts only.",
     controls: [
-      { name: "activation", label: "Activation ratio", min: 0.004, max: 1, log: true, value: 0.03125, show: (value) => percent(value) },
+      { name: "activation", label: "Activation ratio", min: 0.004, max: 1, log: true, value: 0.03125, show: percent },
       { name: "granularity", label: "Granularity", min: 1, max: 32, log: true, value: 12 },
       { name: "flops", label: "Compute, FLOP", min: 1e17, max: 1e25, log: true, value: 1e20, show: (value) => digits(value, 2) },
       { name: "granularityBase", label: "Base of log G", value: "2", options: [["2", "2"], ["e", "e"], ["10", "10"]] },
@@ -79,7 +79,7 @@
         + (outside.length ? ` No reading covers this ${outside.map((name) => ({ activation: "activation ratio", granularity: "granularity", flops: "compute" })[name]).join(" and ")}.` : "");
       const shades = hidden ? [[AXES[axis].min, AXES[axis].max]] : [[AXES[axis].min, from], [to, AXES[axis].max]];
       return [sentence, chart({ width, label: sentence, x: AXES[axis],
-        y: { title: "leverage", min: 0.8, max: 20, log: true },
+        y: logAxis("leverage", 0.8, 20),
         items: [
           ...shades.map((shade, place) => ({ shade, label: place ? null : "no reading" })),
           { band: along.map((point) => [point[axis], ...interval(point)]), class: "moe", label: "refit, 95 % interval" },

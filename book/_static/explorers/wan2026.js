@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const { laws, chart, digits, explorer, percent, range, table } = window.moelaws;
+  const { laws, logAxis, chart, digits, explorer, percent, range, table } = window.moelaws;
   const data = window.moelaws.data.wan2026;
   const STEP = 8, NEAR = [0.02, 0.1, 0.5];
 
@@ -70,7 +70,7 @@
 
   laws.wan2026 = { fixed, account, solve, round };
 
-  const X = { title: "width d", min: 200, max: 6000, log: true };
+  const X = logAxis("width d", 200, 6000);
 
   explorer("wan2026", {
     name: "From a budget and two ratios to an architecture",
@@ -117,7 +117,7 @@
           { dots: scale.rows.map((row) => [row[0], row[1], `width ${row[0]}: ${row[1]} dense layers`]), class: "dense" },
           { mark: [middle[0], middle[2], "median of the tried widths"], label: "median of the tried widths" }] });
       const experts = chart({ width, height: 190, label: `Width of an expert over the width. ${sentence}`, x: X,
-        y: { title: "width of an expert", min: 30, max: 1e4, log: true },
+        y: logAxis("width of an expert", 30, 1e4),
         items: [...shades, { line: values("expert"), class: "moe", label: "width of an expert" }, { rule: state.width },
           { dots: scale.rows.map((row) => [row[0], row[3], `width ${row[0]}: experts of ${row[3]}`]), class: "moe" }] });
       return [sentence, layers, experts, table("Where each number comes from", ["quantity", "value", "source"], rows)];

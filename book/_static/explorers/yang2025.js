@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const { laws, chart, digits, explorer, range, within } = window.moelaws;
+  const { laws, logAxis, chart, digits, explorer, range, within } = window.moelaws;
   const data = window.moelaws.data.yang2025;
   for (const model of Object.values(data)) model.cells = model.cells.map(([requests, topK, ms]) => ({ requests, topK, ms }));
   const PARTS = ["overhead", "weights always read", "distinct experts", "key-value cache", "prefill", "decode arithmetic", "per request"];
@@ -25,7 +25,7 @@
   };
 
   const total = (parts) => parts.reduce((a, b) => a + b, 0);
-  const X = { title: "concurrent requests", min: 1, max: 2000, log: true };
+  const X = logAxis("concurrent requests", 1, 2000);
 
   explorer("yang2025", {
     name: "What a step of decoding is spent on, and what fewer active experts gain",

@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const { laws, chart, digits, explorer, percent, quantiles, range } = window.moelaws;
+  const { laws, logAxis, chart, digits, explorer, percent, quantiles, range } = window.moelaws;
   const data = window.moelaws.data.yun2024;
   const STEPS = 200, TIGHT = 1e-13, ROUNDING = 4e-15, NO_LIMIT = 1e5;
 
@@ -97,7 +97,7 @@
       cost: cost(small, experts, limit, gpus) / cost(dense, base, limit, gpus) };
   }
 
-  const X = { title: "training budget, FLOP", min: 1e20, max: 1e24, log: true, show: (value) => digits(value, 1) };
+  const ten = (value) => digits(value, 1), X = logAxis("training budget, FLOP", 1e20, 1e24, ten);
 
   explorer("yun2024", {
     name: "Loss-optimal and over-trained sizes, and what they cost to serve",
@@ -121,13 +121,13 @@
       const [from, to] = data.budgets;
       const outside = state.flops < from * 0.999 || state.flops > to * 1.001 || state.experts > 32;
       const unserved = here.filter((one) => Number.isNaN(one.cost)).length;
-      const sentence = `With ${state.experts} experts the loss-optimal size is ${written("optimum")}, and ${written("small")} has the loss of the ${asked.base === 1 ? "dense base" : "base with four experts"} of ${written("base")}; serving it costs ${written("cost", (value) => percent(value))} of the base.`
+      const sentence = `With ${state.experts} experts the loss-optimal size is ${written("optimum")}, and ${written("small")} has the loss of the ${asked.base === 1 ? "dense base" : "base with four experts"} of ${written("base")}; serving it costs ${written("cost", percent)} of the base.`
         + (unserved ? ` In ${unserved} sets there is no such model, or it does not fit the GPUs.` : "")
         + (outside ? " No printed statement covers these settings." : "");
       const shades = [{ shade: [X.min, from], label: "no printed statement" }, { shade: [to, X.max] }];
       const dense = asked.base === 1, eight = state.experts === 8;
       const sizes = chart({ width, label: `Sizes over the budget. ${sentence}`, x: X,
-        y: { title: "size N, parameters", min: 1e8, max: 1e11, log: true, show: (value) => digits(value, 1) },
+        y: logAxis("size N, parameters", 1e8, 1e11, ten),
         items: [...shades,
           { band: band("base"), class: "dense", label: dense ? "dense base, loss-optimal" : "four experts, loss-optimal" },
           { band: band("optimum"), class: "moe", label: `${state.experts} experts, loss-optimal` },
@@ -138,7 +138,7 @@
           ...(dense && eight ? data.small.map(([flops, size]) => ({ mark: [flops, size, ""] })) : []),
         ] });
       const costs = chart({ width, height: 190, label: `Cost over that of the base, over the budget. ${sentence}`, x: X,
-        y: { title: "cost over the base's", min: 0.05, max: 3, log: true },
+        y: logAxis("cost over the base's", 0.05, 3),
         items: [...shades, { band: band("cost"), class: "third", label: "cost of a generated token" }, { line: middle("cost"), class: "third" }, { rule: state.flops },
           ...(dense && eight ? data.costs.map(([flops, value], place) => ({ mark: [flops, value, ""], label: place ? null : "printed costs" })) : [])] });
       return [sentence, sizes, costs];

@@ -1,0 +1,43 @@
+// What laws advise for a budget, interpolated from tables.
+"use strict";
+
+(() => {
+  const { laws, logAxis, chart, digits, explorer, table, within } = window.moelaws;
+  const data = window.moelaws.data.budget, two = (value) => digits(value, 2);
+
+  // Size and tokens.
+  laws.budget = (name, flops, served) => {
+    const { sizes, tokens } = data.laws[name];
+    const [row, up] = within(data.flops, Math.log(flops)), [cell, on] = within(data.served, Math.log(served));
+    const along = (cells) => (tokens ? cells[cell] * (1 - on) + cells[cell + 1] * on : cells[0]);
+    const at = (rows) => Math.exp(along(rows[row]) * (1 - up) + along(rows[row + 1]) * up);
+    return [at(sizes), tokens ? at(tokens) : flops / 6 / at(sizes)];
+  };
+
+  explorer("budget", {
+    name: "What every law would build",
+    note: "Least FLOP in all at the loss of the budget's best model; × cannot tell. Hours at 40 % of peak.",
+    controls: [
+      { name: "flops", label: "Budget, FLOP", value: 1e22, ...logAxis("", 1e18, 1e25) },
+      { name: "served", label: "Tokens served", value: 1e13, ...logAxis("", 1e8, 1e17) },
+      { name: "device", label: "Machine", value: "H100-80G-SXM", options: data.devices.map(([name]) => [name, name]) },
+    ],
+    draw: ({ flops, served, device }, width) => {
+      const dots = { moe: [], dense: [] }, hourly = new Map(data.devices).get(device);
+      const rows = Object.entries(data.laws).map(([name, { kind, label }]) => {
+        const [n, d] = laws.budget(name, flops, served), total = 6 * n * d + 2 * n * served;
+        dots[kind].push([n, d, label]);
+        return [label, ...[n, d, total, total / hourly].map(two)];
+      });
+      const sizes = dots.moe.map(([n]) => n), far = ([n, d]) => Math.abs(Math.log((6 * n * d) / flops));
+      const near = [...data.models].sort((a, b) => far(a) - far(b)).slice(0, 3);
+      const sentence = `Mixtures of experts: ${two(Math.min(...sizes))} to ${two(Math.max(...sizes))} active. Nearest: ${near.map(([n, d, name]) => `${name} (${two(n)} on ${two(d)})`).join(", ")}.`;
+      return [sentence,
+        chart({ width, label: sentence, x: logAxis("active parameters", 1e7, 1e13), y: logAxis("tokens", 1e9, 1e15),
+          items: [{ line: [[1e7, flops / 6e7], [1e13, flops / 6e13]], class: "ink", label: "budget" },
+            { dots: data.models, class: "ink", label: "models" },
+            ...Object.keys(dots).map((kind) => ({ dots: dots[kind], class: kind, label: `laws, ${kind}` }))] }),
+        table("By law", ["law", "active", "tokens", "FLOP", "hours"], rows)];
+    },
+  });
+})();
