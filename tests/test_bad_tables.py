@@ -122,6 +122,16 @@ TABLES = {
     "a picture in no folder": (TEXT, ["--plot", "nowhere/fit.png"], "nowhere/fit.png: the file cannot be written"),
     "a tiny bend": (TEXT, ["--loss", "huber", "--delta", "1e-300"], "Option --delta is 1e-300"),
     "groups without a bootstrap": (TEXT, ["--by", "n_active"], "--bootstrap N is expected with it"),
+    "groups of the response": (
+        TEXT,
+        ["--by", "loss", "--bootstrap", "20"],
+        "Option --by is 'loss', which is predicted",
+    ),
+    "all parameters held": (
+        TEXT,
+        [word for name in ("tau", "a", "b", "alpha", "gamma", "beta") for word in ("--hold", f"{name}=0.5")],
+        "Option --hold holds all parameters",
+    ),
     "two groups": (
         column("half", lambda n: n % 2),
         ["--by", "half", "--bootstrap", "20"],
@@ -273,7 +283,7 @@ def test_what_is_read_after_all(content, options, tmp_path, monkeypatch):
     (tmp_path / "mine.csv").write_bytes(content)
     result = call(tmp_path, monkeypatch, "mine.csv", options)
     assert result.exit_code == 0, result.output
-    assert result.stdout.startswith("wang2024, 45 rows: converged")
+    assert result.stdout.startswith("wang2024, n_active, n_routed, n_tokens → loss, 45 rows: converged")
 
 
 PARQUET = pd.read_csv(EXAMPLE)
@@ -282,8 +292,8 @@ PARQUET = pd.read_csv(EXAMPLE)
 @pytest.mark.parametrize(
     ("rows", "outcome"),
     [
-        (PARQUET, "wang2024, 45 rows: converged"),
-        (PARQUET.assign(who=[[1, 2]] * 45), "wang2024, 45 rows: converged"),
+        (PARQUET, "wang2024, n_active, n_routed, n_tokens → loss, 45 rows: converged"),
+        (PARQUET.assign(who=[[1, 2]] * 45), "wang2024, n_active, n_routed, n_tokens → loss, 45 rows: converged"),
         (PARQUET.assign(loss=PARQUET.loss.where(PARQUET.index != 6)), "row 7, column 'loss': an empty cell is found"),
         (PARQUET.assign(loss=True), "row 1, column 'loss': 'True' is found"),
         (PARQUET.assign(loss=pd.Timestamp("2026-01-01")), "row 1, column 'loss': '2026-01-01"),

@@ -14,7 +14,7 @@ from moelaws.cli.main import main
 from moelaws.data import processor
 from moelaws.data.table import read
 from moelaws.errors import InputError
-from moelaws.fitting import isoflop, optimum, saved
+from moelaws.fitting import isoflop, optimum, report, saved
 from moelaws.laws import find
 from moelaws.ledger import functions
 from moelaws.paths import ROOT
@@ -47,7 +47,7 @@ def test_a_law_is_shown_whole():
         "    B [nats/token]: data term at one token",
         "    alpha [1]: exponent of size",
         "    beta [1]: exponent of data",
-        "Predicts loss [nats per token]: loss at the end of the run",
+        "Predicts loss [nats/token]: loss at the end of the run",
         "Source: Hoffmann et al., arXiv:2203.15556 (2022), Eq. 2",
     ]
 
@@ -69,7 +69,7 @@ def test_what_a_table_allows(tmp_path):
     assert said("laws", "frontier", "--table", EXAMPLES / "isoflop.csv")[-1] == "frontier: allowed"
     (report,) = json.loads(run("laws", "frontier", "--json").stdout)
     assert "missing" not in report
-    assert report["response"] == {"name": "loss", "meaning": "loss at the end of the run", "unit": "nats per token"}
+    assert report["response"] == {"name": "loss", "meaning": "loss at the end of the run", "unit": "nats/token"}
     assert report["columns"] == [{"name": "flops", "meaning": "training compute", "unit": "FLOP"}]
     assert report["parameters"][0].keys() == {"name", "meaning", "unit", "low", "high"}
 
@@ -198,9 +198,10 @@ def test_values_that_may_be_held():
     [("huber", 1e-6, 1e-6), ("huber", 10.0, 10.0), ("huber", None, 1e-3), ("log", None, None)],
 )
 def test_where_a_loss_bends(kind, delta, expected):
-    asked = ("flops", "loss"), kind, delta, None, False, ()
+    asked = {"kind": kind, "delta": delta, "space": "log", "above": 1.0, "condition": None, "final": False, "pool": ()}
     options = {"file": None, "rename": (), "unit": (), "decimal": None, "config": None}
-    assert fits._read(str(EXAMPLES / "isoflop.csv"), *asked, **options)[1].delta == expected
+    _, loss = fits._read(str(EXAMPLES / "isoflop.csv"), ("flops", "loss"), **asked, **options)
+    assert (loss.space, loss.delta, loss.above) == ("log", expected, 1)
 
 
 @pytest.mark.parametrize(("kind", "delta"), [("huber", 0.99e-6), ("huber", 10.1), ("huber", math.nan), ("log", 0.1)])
@@ -254,12 +255,12 @@ def test_groups_are_looked_at_before_laws_are_compared():
 
 
 def test_long_tables_get_no_intervals_unasked(monkeypatch):
-    monkeypatch.setattr(fits, "PROFILED_ROWS", 39)
+    monkeypatch.setattr(report, "PROFILED_ROWS", 39)
     asked = ("fit", EXAMPLES / "isoflop.csv", "--law", "frontier", "--json")
-    report = json.loads(run(*asked).stdout)
-    assert report["intervals"]["kind"] is None
-    assert "No intervals for 40 rows unasked; --bootstrap N computes them." in report["warnings"]
-    monkeypatch.setattr(fits, "PROFILED_ROWS", 40)
+    shown = json.loads(run(*asked).stdout)
+    assert shown["intervals"]["kind"] is None
+    assert "No intervals for 40 rows unasked; a bootstrap (--bootstrap N) computes them." in shown["warnings"]
+    monkeypatch.setattr(report, "PROFILED_ROWS", 40)
     assert json.loads(run(*asked).stdout)["intervals"]["kind"] == "profile"
 
 
@@ -295,7 +296,7 @@ def test_pictures_that_cannot_be_written(tmp_path):
         with pytest.raises(InputError, match=rf"{name}: this is a link or a folder; a file is expected\.$"):
             output.check_picture(str(tmp_path / name))
     for name in ("a.txt", "png"):
-        with pytest.raises(InputError, match=rf"{name}: the name of a picture ends in \.png, \.svg, \.pdf\.$"):
+        with pytest.raises(InputError, match=rf"{name}': the name of a picture ends in \.png, \.svg, \.pdf\.$"):
             output.check_picture(str(tmp_path / name))
     with pytest.raises(InputError, match=r"x\.png: the file cannot be written \(No such file or directory\)\.$"):
         output.check_picture(str(tmp_path / "nowhere" / "x.png"))

@@ -3,13 +3,16 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from moelaws import data
 from moelaws.fitting import intervals as uncertainty
 from moelaws.fitting.estimation import LOG_SQUARES, fit, huber
 from moelaws.fitting.prediction import predict
+from moelaws.fitting.rows import CHANCE
 from moelaws.laws import LAWS
 from moelaws.laws.dense import BESIROGLU
+from moelaws.paths import ROOT
 
 LAW = LAWS["power_product"]
 TRUE = {"a": -0.08, "b": -0.03, "d": 2.4}
@@ -101,6 +104,15 @@ def test_a_new_run_at_ten_times_the_compute_is_held_in_each_stored_design():
     run = stored[stored.of == "run"]
     assert run.coverage.between(0.92, 0.99).all()
     assert set(run[run.coverage > 0.98].design) <= {"leverage"}
+
+
+def test_columns_of_noise_are_named_as_rarely_as_is_said():
+    stored = data.load("coverage/alarms")
+    assert len(stored) == 6
+    for one in stored.itertuples():
+        assert stats.binomtest(one.alarms, one.tables, CHANCE, alternative="greater").pvalue > 0.01
+    said = f"columns of noise alone were named in {stored.alarms.sum()} of {stored.tables.sum()} simulated tables"
+    assert said in ROOT.joinpath("book", "fork.md").read_text(encoding="utf-8")
 
 
 def test_an_interval_of_a_new_run_holds_new_runs():

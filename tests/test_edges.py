@@ -125,6 +125,14 @@ def test_measurements_of_several_files_are_numbered_on(tmp_path):
     assert rows.concurrency.tolist() == [1, 5, 1, 5]
 
 
+def test_columns_of_measurements():
+    units = {name: unit for name, (unit, _) in measured.COLUMNS.items()}
+    assert units == {
+        "concurrency": "requests", "tokens_in": "tokens", "tokens_out": "tokens", "n_routed": "experts",
+        "top_k": "experts", "throughput_total": "tokens/s", "throughput_output": "tokens/s", "step_ms": "ms",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("name", ["most_gpus", "most_requests"])
 def test_one_device_or_request_is_the_least(name):
     model, device = Footprint.of_size([1e9], 8), load_device("A100-80G-SXM")

@@ -32,6 +32,17 @@ def test_what_counts_as_right(form, answer, taken, refused):
     assert not any(all(answers.right(one, "q", form, sealed)) for one in refused)
 
 
+@pytest.mark.parametrize(("digits", "word"), list(enumerate(["one", "two", "three", "four", "five", "six"], 1)))
+def test_precisions_in_words_and_numbers(digits, word):
+    """Of 1.23456789 two units of the last digit are told."""
+    for count in (word, digits):
+        form = f"a number, to {count} digits"
+        sealed = answers.seal(1.23456789, "q", form)
+        step = 10.0 ** (1 - digits)
+        tried = [1.23456789, round(1.23456789, digits - 1), 1.23456789 + 2 * step, 1.23456789 - 2 * step]
+        assert [answers.right(one, "q", form, sealed) for one in tried] == [[True], [True], [False], [False]]
+
+
 def test_values_of_numpy_and_pandas_are_answers():
     series = pd.Series([1.5, 2.5])
     sealed = answers.seal([1.5, 2.5], "q", "two numbers, to two digits")
@@ -57,6 +68,13 @@ def test_what_a_check_says(answer, said, capsys):
     answers.check(answer, "q", form, sealed)
     assert capsys.readouterr().out.startswith(said)
     assert not re.search(r"1\.5|2\.5", " ".join(sealed))
+
+
+def test_another_unit_is_told_only_where_digits_count(capsys):
+    """To one decimal 1500 and 1.5 are two answers; to two digits they are one in two units."""
+    for form, said in (("to one decimal", "Not yet. Expected"), ("to two digits", "Not yet: the digits are right")):
+        answers.check(1500, "q", form, answers.seal(1.5, "q", form))
+        assert capsys.readouterr().out.startswith(said)
 
 
 # The lab

@@ -198,6 +198,8 @@ def _fit(
     from moelaws.fitting.intervals import refits
     from moelaws.fitting.report import plot, report
 
+    if asked.by == law.response:
+        raise InputError(f"Option --by is '{asked.by}', which is predicted; a column of groups is expected.")
     chosen, few = (None, []) if asked.holdout is None else _held_out(rows, asked.holdout)
     train, held = (rows, None) if chosen is None else (rows[~chosen], rows[chosen])
     fitted = fit(law, train, loss, _held(law, asked.hold), dict(name_and_text(asked.tie, "--tie")))
@@ -390,6 +392,8 @@ def _check_groups(rows: "pd.DataFrame", by: str | None) -> None:
 
 def _held(law: "Law", pairs: tuple[str, ...]) -> dict[str, float]:
     held = {name: _number("--hold", text) for name, text in name_and_text(pairs, "--hold")}
+    if {parameter.name for parameter in law.parameters} <= set(held):
+        raise InputError("Option --hold holds all parameters; at least one that is fitted is expected.")
     for parameter in law.parameters:
         if parameter.name in held and not parameter.low <= parameter.value(held[parameter.name]) <= parameter.high:
             raise InputError(
