@@ -203,6 +203,7 @@ NOT_A_NUMBER = [
     r"\\tag\{[^}]*\}",
     r"\b\d{4}\.\d{4,5}(v\d+)?\b",  # arXiv
     r"\bCC[ -](BY[\w-]*|0)[ -]\d\.\d\b",
+    r"^Answer: .*\bto within [\d.]*\d",  # how exact an answer has to be
     r"(?:\b(?:Sections?|Secs?\.|Appendi(?:x|ces)|Apps?\.|Tables?|Figures?|Figs?\.|Eqs?\.|Equations?)|§)"
     r"[\s~]*\(?[A-Z]?[\d.]*\d[a-z]?\)?((,| and|,? or|–|-| to)\s*\(?[A-Z]?[\d.]*\d[a-z]?\)?)*",
 ]

@@ -400,8 +400,8 @@ YUN = ("allocate", "--law", "yun2024", "--flops", "1e21")
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (("allocate", "--flops", "1e21"), "Option --law or --fit is expected, and not both."),
-        (("allocate", "--flops", "1e21", "--law", "wan2026", "--fit", "x"), "Option --law or --fit is expected, and"),
+        (("allocate", "--flops", "1e21"), "Option --law, --fit or --all is expected, and one of them only."),
+        (("allocate", "--flops", "1e21", "--law", "wan2026", "--fit", "x"), "Option --law, --fit or --all is expected"),
         (YUN, "Option --coefficients is missing; as the paper prints none, the folder of 'moelaws fit --law yun2024"),
         ((*YUN, "--coefficients", "x"), "Option --base is missing; the number of experts of the base model is expec"),
         (

@@ -259,7 +259,7 @@ window.moelaws = (() => {
     const still = picture?.closest(".picture, .lead-figure") ?? picture;
     figure.prepend(box);
     // The caption belongs to the static picture, which stays a click away.
-    if (still) box.after(element("details", { class: "explorer-still" }, element("summary", {}, "The static figure"), still));
+    if (still) box.after(element("details", { class: "explorer-still" }, element("summary", {}, "Figure of the caption"), still));
     start(true);
     new ResizeObserver(() => {
       if (place.clientWidth === width) return;
