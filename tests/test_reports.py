@@ -160,7 +160,9 @@ def test_the_picture_of_a_fit(fitted):
     assert to_hex(left.lines[2].get_markerfacecolor()) == "#ffffff"
     assert right.lines[1].get_ydata() == pytest.approx(100 * (predicted / ROWS.loss - 1))
     assert right.lines[2].get_ydata() == pytest.approx(100 * (predicted[:2] / [9, 8] - 1))
-    assert (left.get_xlabel(), left.get_ylabel(), left.get_title()) == (
+    # Where a title stands is a matter of style, and another test may have set the book's.
+    title = left.get_title(loc="left") or left.get_title()
+    assert (left.get_xlabel(), left.get_ylabel(), title) == (
         "predicted loss",
         "observed loss",
         found.law.name,
