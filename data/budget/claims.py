@@ -3,7 +3,8 @@
 Sizes, tokens and computes are in the account of ``moelaws.papers.advice``: active parameters of the layers, 6 N D.
 """
 
-from functools import cache, partial
+from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -65,9 +66,7 @@ def all_sizes():
 
 def as_printed(flops=BUDGET):
     """Best sizes as papers count them, for a budget in their own account; a sixth of the work where that is all."""
-    ludziejewski = JUDGES["ludziejewski2025"]
-    with_embedding = partial(advice.counted, vocabulary=0)
-    own = Judge("ludziejewski2025", ludziejewski.values, with_embedding, ludziejewski.experts)
+    own = replace(JUDGES["ludziejewski2025"], read=advice.counted)  # its N is taken as it counts, embedding and all
     work = float(wan.FLOPS_PER_TOKEN(flops))
     return pd.Series(
         {
@@ -138,11 +137,8 @@ def sparse_models_want_more_tokens():
 @cache
 def most_experts(flops=BUDGET):
     """Whether a law prefers the most experts of its runs."""
-    activation = np.geomspace(1 / 128, 1, 50)
-    columns = {"activation_ratio": activation, "granularity": np.full(50, 12.0), "flops": np.full(50, flops)}
-    leverage = TIAN2025.predict(TIAN2025.theta(PUBLISHED), columns)
     found = {name: asked(name, flops).most for name in ("clark2022", "ludziejewski2025", "abnar2025")}
-    return found | {"tian2025": bool(leverage.argmax() == 0)}
+    return found | {"tian2025": bool(leverage(np.geomspace(1 / 128, 1, 50), 12.0, flops).argmax() == 0)}
 
 
 @claim("budget-C06")
@@ -210,10 +206,14 @@ def architecture(config):
     return huggingface.model(str(ROOT / "data" / "model_configs" / f"{config}.json")).architecture
 
 
+def beyond():
+    """Tokens per active parameter of each public model, over the most that a law of mixtures advises."""
+    return models().ratio / models()[MOE].max(axis=1)
+
+
 @claim("budget-C09")
 def trained_beyond_every_law():
-    table = models()
-    over = table.ratio / table[MOE].max(axis=1)
+    over = beyond()
     return Result(
         bool((over > 1).all()),
         f"{(over > 1).sum()} of {len(over)}; the least over the largest advised: {named(over.nsmallest(3), '{:.1f}')}.",
@@ -222,10 +222,8 @@ def trained_beyond_every_law():
 
 @claim("budget-C10")
 def how_far_beyond():
-    table = models()
-    over = table.ratio / table[MOE].max(axis=1)
-    by_law = table[MOE].rdiv(table.ratio, axis=0).median()
-    return Result(over.median(), f"Median over each law: {named(by_law, '{:.0f}')}.")
+    by_law = models()[MOE].rdiv(models().ratio, axis=0).median()
+    return Result(beyond().median(), f"Median over each law: {named(by_law, '{:.0f}')}.")
 
 
 @cache

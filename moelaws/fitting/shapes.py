@@ -63,13 +63,24 @@ def columns(
     return {
         "n_active": n_active,
         "n_dense": n_active,
-        "n_total": n_active * (outside + (1 - outside) * times),
+        "n_total": total(n_active, times, outside),
         "n_tokens": n_tokens,
         "n_routed": times,
         "activation_ratio": 1 / times,
         "granularity": fine,
         "flops": 6 * n_active * n_tokens,
     }
+
+
+def total(n_active: ArrayLike, expansion: ArrayLike, outside: float = OUTSIDE) -> Floats:
+    """Return all parameters of a run, unchecked.
+
+    Examples
+    --------
+    >>> float(total(3e9, 8))
+    17000000000.0
+    """
+    return np.asarray(n_active, dtype=float) * (outside + (1 - outside) * np.asarray(expansion, dtype=float))
 
 
 def refuse(law: Law) -> None:

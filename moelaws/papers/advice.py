@@ -33,12 +33,13 @@ from moelaws import data
 from moelaws.checks import Floats
 from moelaws.errors import InputError
 from moelaws.fitting import shapes
+from moelaws.fitting.optimum import lowest
 from moelaws.fitting.trend import Trend
 from moelaws.laws import abnar2025, clark2022, dense, krajewski2024, ludziejewski2025, tian2025
 from moelaws.laws.power import PowerLaw
 from moelaws.laws.yun2024 import YUN2024
 from moelaws.models import catalogue, ratios
-from moelaws.papers.judge import Design, Judge, Served, lowest
+from moelaws.papers.judge import Design, Judge, Served
 from moelaws.papers.tian2025 import settings as tian
 from moelaws.papers.wan2026 import allocation as wan
 from moelaws.papers.wan2026 import law as wan_law
@@ -51,7 +52,7 @@ WIDTH_OVER_DEPTH = 85.0
 """The median of the public mixtures of experts in ``model_configs``."""
 
 VOCABULARY = {"hoffmann2022": 32_000, "ludziejewski2025": 50_257}
-"""Rows of the embedding that a paper's N holds, as texts that cite it say."""
+"""Rows of the embedding that a paper's N holds, as commonly quoted; no text was at hand."""
 
 KAPLAN = PowerLaw(1.3e9 / 8.64e19**0.73, 0.73)
 """Best size of Kaplan et al. (2020) for a compute in FLOP; printed for a day at 1e15 FLOP per second."""
@@ -118,7 +119,8 @@ class Adviser:
     counts, compute, silent : str
         Which N and which C the paper counts, and what its law does not tell.
     source : {"printed", "secondary", "admissible"}
-        Whether its numbers were read in the paper, in texts that cite it, or only follow from what the paper states.
+        Whether its numbers were read in the paper, were not (most of them in texts that cite it), or only follow from
+        what the paper states.
     judge : Judge, optional
         Its law of the loss, if it has one.
     """
@@ -236,11 +238,6 @@ def counted(n_active: Floats, n_tokens: Floats, design: Design, vocabulary: int 
     return shapes.columns(size, n_tokens, design.experts, design.granularity, shapes.OUTSIDE)
 
 
-def total(n_active: float, experts: float) -> float:
-    """Return all parameters of the layers, a third of the active ones being outside of experts."""
-    return n_active * (shapes.OUTSIDE + (1 - shapes.OUTSIDE) * experts)
-
-
 def outside(runs: Mapping[str, tuple[float, float]], values: Mapping[str, float]) -> float:
     """Return how far values lie outside of a paper's runs, in powers of ten of what is farthest outside.
 
@@ -266,7 +263,7 @@ def by_loss(
         return {
             "experts": None if kind == "dense" else design.experts,
             "most": len(judge.experts) > 1 and design.experts == max(judge.experts),
-            "n_total": total(n, design.experts),
+            "n_total": float(shapes.total(n, design.experts)),
             "granularity": design.granularity / 2 if judge.granularity else None,
         }
 
@@ -333,7 +330,7 @@ def of_tian(flops: float, n: float) -> dict[str, Any]:
     """Return the best design of Tian et al. (2025): by Eq. 13, and one shared expert by the text."""
     best = tian2025.optimal_granularity(tian2025.PUBLISHED["gamma"], tian2025.PUBLISHED["beta"])
     design = {"experts": 128.0, "most": True, "granularity": float(best), "n_shared": 1}
-    return design | {"n_total": total(n, 128.0)}
+    return design | {"n_total": float(shapes.total(n, 128.0))}
 
 
 def only(flops: float, n: float) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from scipy import optimize
 
 from moelaws.checks import Floats, positive
+from moelaws.fitting.optimum import lowest
 from moelaws.laws import LAWS
 from moelaws.papers.yun2024.overtraining import crossing
 
@@ -38,28 +39,6 @@ class Served(NamedTuple):
     n_tokens: float
     training: float
     serving: float
-
-
-def lowest(values: Callable[[Floats], Floats], low: float, high: float) -> tuple[float, float]:
-    """Return where a function of one valley is lowest between two ends, and its value there.
-
-    The ends close in on the lowest of 101 points, three times; a parabola gives the last digits.
-
-    Examples
-    --------
-    >>> [round(value, 9) for value in lowest(lambda x: np.cosh(x - 2.345), -10, 20)]
-    [2.345, 1.0]
-    """
-    for _ in range(3):
-        grid = np.linspace(low, high, 101)
-        at = values(grid)
-        place = int(np.clip(np.argmin(at), 1, 99))
-        low, high = grid[place - 1], grid[place + 1]
-    below, here, above = at[place - 1 : place + 2]
-    if not np.inf > below > here < above < np.inf:  # an end of the range, or level to the last digit
-        return float(grid[np.argmin(at)]), float(at.min())
-    shift = (below - above) / (below - 2 * here + above) / 2
-    return float(grid[place] + shift * (high - low) / 2), float(here - (below - above) * shift / 4)
 
 
 @dataclass(frozen=True)
