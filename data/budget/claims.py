@@ -8,6 +8,7 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
+from scipy import optimize
 
 from moelaws import data, ledger
 from moelaws.laws.tian2025 import PUBLISHED, TIAN2025, optimal_granularity
@@ -162,11 +163,16 @@ def regret(flops=BUDGET):
     return pd.DataFrame(rows).T
 
 
+def of_others(table):
+    """Entries of a regret matrix less each judge's opinion of its own advice, which is zero by definition."""
+    return table.stack()[lambda entries: [judge != adviser for judge, adviser in entries.index]]
+
+
 def worst(table):
     """Largest entry with its judge and adviser."""
     judge, adviser = table.stack().idxmax()
-    note = f"Largest for {adviser} judged by {judge}; the median is {np.median(table):.1f} %."
-    return table.loc[judge, adviser], note
+    median = of_others(table).median()
+    return table.loc[judge, adviser], f"Largest for {adviser} judged by {judge}; the median of others is {median:.1f} %."
 
 
 @claim("budget-C07")
@@ -247,6 +253,23 @@ def serving_explains_it():
     )
 
 
+@cache
+def within_budget(tokens, flops=BUDGET):
+    """Size trained with the budget that is the cheapest of its loss if tokens are served, and the share of the budget
+    that reaches this loss at best, by judge.
+    """
+    found = {}
+    for name in OF_MOE:
+        judge, best = JUDGES[name], size(name, flops)
+
+        def short(log_n, judge=judge):
+            return judge.serves(np.exp(log_n), flops / 6 / np.exp(log_n)) - tokens
+
+        n = np.exp(optimize.brentq(short, np.log(best / 1e3), np.log(best)))
+        found[name] = {"n_active": n, "share": 1 / (1 + judge.regret(n, flops / 6 / n))}
+    return pd.DataFrame(found).T
+
+
 def leverage(activation, granularity, flops):
     """Leverage by the printed joint law of Tian et al."""
     columns = dict(zip(TIAN2025.columns, np.broadcast_arrays(activation, granularity, flops), strict=True))
@@ -270,7 +293,7 @@ def granularity_is_settled():
 def fine_experts():
     return Result(
         [advice.granularity(1e18), advice.granularity(1e25)],
-        "The routing constant is that of citing texts; the width of a size is the book's rule, not the paper's models.",
+        "The routing constant is as commonly quoted; the width of a size is the book's rule, not the paper's models.",
     )
 
 

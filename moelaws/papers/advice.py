@@ -459,7 +459,7 @@ ADVISERS: dict[str, Adviser] = {
         "moe", wan_law.FLOPS_PER_TOKEN, wan_density, wan.RANGE, of_wan, "number of experts (8 of 288)", "printed"
     ),
     "tian2025": by_work(
-        "moe", tian.FLOPS_PER_TOKEN["moe"], tian_density, TIAN_RUNS, of_tian, "fewest active experts, shape", "printed"
+        "moe", tian.FLOPS_PER_TOKEN["moe"], tian_density, TIAN_RUNS, of_tian, "how sparse at most, shape", "printed"
     ),
     "yun2024": yun2024(),
     "krajewski2024": by_loss(

@@ -1,11 +1,10 @@
-// What laws advise for a budget, interpolated from tables.
+// What laws advise, from tables.
 "use strict";
 
 (() => {
   const { laws, logAxis, chart, digits, explorer, table, within } = window.moelaws;
-  const data = window.moelaws.data.budget, two = (value) => digits(value, 2);
+  const data = window.moelaws.data.budget, two = (x) => digits(x, 2);
 
-  // Size and tokens.
   laws.budget = (name, flops, served) => {
     const { sizes, tokens } = data.laws[name];
     const [row, up] = within(data.flops, Math.log(flops)), [cell, on] = within(data.served, Math.log(served));
@@ -16,7 +15,7 @@
 
   explorer("budget", {
     name: "What every law would build",
-    note: "Least FLOP in all at the loss of the budget's best model; × cannot tell. Hours at 40 % of peak.",
+    note: "Least FLOP in all at the loss of the budget's best; × knows no loss. Hours at 40 % of peak.",
     controls: [
       { name: "flops", label: "Budget, FLOP", value: 1e22, ...logAxis("", 1e18, 1e25) },
       { name: "served", label: "Tokens served", value: 1e13, ...logAxis("", 1e8, 1e17) },
@@ -29,7 +28,8 @@
         dots[kind].push([n, d, label]);
         return [label, ...[n, d, total, total / hourly].map(two)];
       });
-      const sizes = dots.moe.map(([n]) => n), far = ([n, d]) => Math.abs(Math.log((6 * n * d) / flops));
+      const sizes = dots.moe.filter((dot) => !dot[2].endsWith("×")).map(([n]) => n);
+      const far = ([n, d]) => Math.abs(Math.log(6 * n * d / flops));
       const near = [...data.models].sort((a, b) => far(a) - far(b)).slice(0, 3);
       const sentence = `Mixtures of experts: ${two(Math.min(...sizes))} to ${two(Math.max(...sizes))} active. Nearest: ${near.map(([n, d, name]) => `${name} (${two(n)} on ${two(d)})`).join(", ")}.`;
       return [sentence,
