@@ -198,12 +198,32 @@ def dearer_with_more(rule: str, counted: str = "active") -> Floats:
     return np.where(np.isnan(costs).any(axis=0), np.nan, (np.diff(costs, axis=0) > 0).all(axis=0))
 
 
+def as_cheap(rule: str, counted: str = "active") -> Floats:
+    """Return, for each admissible set, the size of 16 experts at the cost of the cheaper of the optima of 4 and 8."""
+    b = bought(rule, counted)
+    bound = np.fmin(b.best(4.0).cost, b.best(8.0).cost)
+    return np.fmin(size_at_cost(RULES[rule], bound, 16.0), b.optimum(16.0))
+
+
 def beaten_on_both(rule: str, counted: str = "active") -> Floats:
     """Return, for each admissible set, whether 16 experts beat the optima of 4 and 8 on loss and on cost."""
     b = bought(rule, counted)
-    four, eight = b.best(4.0), b.best(8.0)
-    n = np.fmin(size_at_cost(RULES[rule], np.fmin(four.cost, eight.cost), 16.0), b.optimum(16.0))
-    return b.loss(n, 16.0) < np.fmin(four.loss, eight.loss)
+    return b.loss(as_cheap(rule, counted), 16.0) < np.fmin(b.best(4.0).loss, b.best(8.0).loss)
+
+
+def recommended(experts: float) -> pd.DataFrame:
+    """Return what the recommended size of 16 or 32 experts costs over the best model with 4, least and most by rule,
+    and whether its loss lies above that of the best with 8, in every set and in none.
+    """
+    share = ends_of({32.0: "R05.1", 16.0: "R05.2"}[experts])[0] / 100
+    rows = {}
+    for rule in RULES:
+        b = bought(rule)
+        n = share * b.optimum(experts)
+        low, high = pair(b.cost(n, experts) / b.best(4.0).cost, 1)
+        worse = b.loss(n, experts) > b.best(8.0).loss
+        rows[rule] = {"low": low, "high": high, "always_worse": worse.all(), "never_worse": not worse.any()}
+    return pd.DataFrame(rows).T
 
 
 def thirty_two_dearer(rule: str, counted: str = "active") -> Floats:
