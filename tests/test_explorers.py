@@ -40,7 +40,8 @@ html[data-theme=dark] {{ --pst-color-background: #14181e; --pst-color-text-base:
   --pst-color-text-muted: #9ca4af; --pst-color-border: #48566b }}
 body {{ margin: 0 auto; max-width: 44rem; background: var(--pst-color-background); color: var(--pst-color-text-base) }}
 figure {{ margin: 0 }} img {{ max-width: 100% }}</style></head><body><main><h1>Explorer</h1>
-<div class="cell tag_explorer-{key}"><div class="cell_output"><figure id="fig-still"><img src="favicon.svg" alt="static">
+<div class="cell tag_explorer-{key}"><div class="cell_output">
+<figure id="fig-still"><img src="favicon.svg" alt="static">
 <figcaption><span class="caption-number">Fig. 1.2 </span>Caption</figcaption></figure></div></div></main>
 <script src="explorers/draw.js"></script><script src="explorers/{key}-data.js"></script>
 <script src="explorers/{key}.js"></script>
