@@ -172,6 +172,23 @@ def test_a_model_is_worth_the_tokens_it_was_made_for(name):
     assert judge.serves(2 * n, 1e22 / 12 / n) < 0 < judge.serves(n / 2, 1e22 / 3 / n)
 
 
+def test_a_size_within_the_budget_is_the_one_to_serve_at_its_loss():
+    """A law asked for the loss that a smaller budget buys, and for the tokens, trains that size with the budget."""
+    for name, row in ledger.module("budget").within_budget(1e13).iterrows():
+        if name == "krajewski2024":  # its granularity goes with the budget, so the two are asked of other experts
+            continue
+        model = ADVISERS[name].judge.served(1e22 * row.share, 1e13)
+        assert model.n_active == pytest.approx(row.n_active, rel=1e-3)
+        assert model.training == pytest.approx(1e22, rel=1e-3)
+
+
+def test_no_law_judges_its_own_advice_among_others():
+    work = ledger.module("budget")
+    table = work.regret().loc[work.OF_MOE, work.MOE]
+    assert len(work.of_others(table)) == table.size - len(table)
+    assert work.of_others(table).min() > 0
+
+
 def test_the_lowest_point_may_be_an_end():
     assert lowest(lambda x: x, 1.0, 2.0) == (1.0, 1.0)
     assert lowest(lambda x: -x, 1.0, 2.0) == (2.0, -2.0)
@@ -233,6 +250,10 @@ def test_the_page_shows_what_the_command_prints():
             value = printed[law].get(name)
             assert text == ("nan" if value is None else f"{value:.2g}"), (law, name)
     middle = found["compromise"]
+    of_mixtures = [printed[law] for law in shown]
+    for text, name in (("n_range", "n_active"), ("s_range", "served_active")):
+        sizes = [row[name] for row in of_mixtures if row.get(name)]
+        assert glued[text].replace("\u00a0", " ") == f"{min(sizes) / 1e9:.2g} to {max(sizes) / 1e9:.2g} B"
     assert glued["c_n"].startswith(f"{middle['n_active'] / 1e9:.2g}")
     assert glued["c_d"].startswith(f"{float(format(middle['n_tokens'] / 1e9, '.2g')):g}")
     assert glued["c_regret"].startswith(f"{100 * middle['regret']:.1f}")

@@ -112,6 +112,22 @@ def test_admissible_sets_are_what_the_chapter_says_of_them():
     assert (np.abs(stated.residuals(predicted)).max(axis=1) > 1).all()
 
 
+@pytest.mark.parametrize(("experts", "share"), [(16.0, 0.16), (32.0, 0.30)])
+def test_recommended_sizes_cost_and_lose_what_the_chapter_says(experts, share):
+    """On a grid of sizes at the text's middle budget, for a tenth of the sets and a cost that is a count."""
+    sizes, found = np.geomspace(1e8, 2e10, 20_001), CLAIMS.recommended(experts)
+    costs, worse = [], []
+    for theta in CLAIMS.admissible()[::10]:
+        loss = {e: loss_at(theta, sizes, stated.MIDDLE, e, active_ratio(e)) for e in (4.0, 8.0, experts)}
+        small = share * sizes[loss[experts].argmin()]
+        costs.append(small * (1 + (experts - 1) / 3) / (sizes[loss[4.0].argmin()] * (1 + 3 / 3)))
+        worse.append(loss_at(theta, small, stated.MIDDLE, experts, active_ratio(experts)) > loss[8.0].min())
+    row = found.loc["all parameters"]
+    assert row.low * 0.99 <= min(costs) <= max(costs) <= row.high * 1.01
+    assert max(costs) == pytest.approx(row.high, rel=0.05)
+    assert (all(worse), not any(worse)) == (row.always_worse, row.never_worse)
+
+
 def test_coordinates_invert_the_coefficients(monkeypatch):
     folder = data.ROOT / "data" / "yun2024"
     monkeypatch.syspath_prepend(str(folder))

@@ -172,7 +172,9 @@ def worst(table):
     """Largest entry with its judge and adviser."""
     judge, adviser = table.stack().idxmax()
     median = of_others(table).median()
-    return table.loc[judge, adviser], f"Largest for {adviser} judged by {judge}; the median of others is {median:.1f} %."
+    return table.loc[
+        judge, adviser
+    ], f"Largest for {adviser} judged by {judge}; the median of others is {median:.1f} %."
 
 
 @claim("budget-C07")
