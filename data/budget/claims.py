@@ -257,8 +257,9 @@ def serving_explains_it():
 
 @cache
 def within_budget(tokens, flops=BUDGET):
-    """Size trained with the budget that is the cheapest of its loss if tokens are served, and the share of the budget
-    that reaches this loss at best, by judge.
+    """Size trained with the budget that is the cheapest of its loss if tokens are served, by judge.
+
+    With it, the share of the budget that reaches this loss at best.
     """
     found = {}
     for name in OF_MOE:

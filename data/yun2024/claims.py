@@ -212,8 +212,9 @@ def beaten_on_both(rule: str, counted: str = "active") -> Floats:
 
 
 def recommended(experts: float) -> pd.DataFrame:
-    """Return what the recommended size of 16 or 32 experts costs over the best model with 4, least and most by rule,
-    and whether its loss lies above that of the best with 8, in every set and in none.
+    """Return what the recommended size of 16 or 32 experts costs over the best model with 4, by rule.
+
+    With it, whether its loss lies above that of the best model with 8, with every set or with none.
     """
     share = ends_of({32.0: "R05.1", 16.0: "R05.2"}[experts])[0] / 100
     rows = {}
