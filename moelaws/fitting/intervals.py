@@ -79,24 +79,27 @@ def _end(problem: Problem, best: Floats, place: int, side: int, error: float, li
     """Follow the profile of one coefficient to where it crosses the limit, or to the bound."""
     bound = problem.bounds()[(side + 1) // 2][place]
     known = {best[place]: np.delete(best, place)}
+    least = problem.objective(best)
+    goal = np.sqrt(limit - least)
 
-    def excess(value: float) -> float:
+    def lost(value: float) -> float:
+        # Its root is nearly linear in the coefficient, which says where to look next.
         held = problem.hold(place, value)
         if value not in known:
-            nearest = min(known, key=lambda other: abs(other - value))
-            known[value] = minimise(held, known[nearest], tolerance=1e-12).free
-        return held.objective(known[value]) - limit
+            at = sorted(known)
+            start = [np.interp(value, at, others) for others in zip(*(known[other] for other in at), strict=True)]
+            known[value] = minimise(held, np.array(start), tolerance=1e-12).free
+        return float(np.sqrt(max(held.objective(known[value]) - least, 0)))
 
-    near, step = best[place], side * 2 * error
+    near, far = best[place], best[place] + side * 2 * error
     for _ in range(60):
-        far = near + step
-        beyond = side * (far - bound) >= 0
-        if beyond and excess(bound) <= 0:
-            return float(bound)
-        far = bound if beyond else far
-        if excess(far) > 0:
-            return float(brentq(excess, near, far, xtol=1e-14 * error, rtol=1e-9))
-        near, step = far, 2 * step
+        if side * (far - bound) >= 0:
+            if lost(bound) <= goal:
+                return float(bound)
+            far = bound
+        if (here := lost(far)) > goal:
+            return float(brentq(lambda value: lost(value) - goal, near, far, xtol=1e-14 * error, rtol=1e-9))
+        near, far = far, best[place] + (far - best[place]) * (max(2, 1.2 * goal / here) if here > goal / 8 else 10)
     return float(side * np.inf)
 
 
