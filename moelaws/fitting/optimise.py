@@ -397,7 +397,7 @@ def second_opinion(problem: Problem, best: Floats) -> float:
     """Return the lowest objective that is found another way than that of the fit.
 
     The coefficients themselves are searched and not their contributions: from the optimum, and from random
-    starts outside its valley.
+    starts outside its valley. A search that is lower already is not followed to its end.
     """
     ends = [least_squares(problem, best, coordinates=Coefficients).free]
     if _shapes(problem):
@@ -405,5 +405,6 @@ def second_opinion(problem: Problem, best: Floats) -> float:
         order = np.argsort([problem.objective(look) for look in looks], kind="stable")[: FOLLOWED // 2]
         ends += [least_squares(problem, looks[place], ROUGH, Coefficients).free for place in order]
         lowest = min(ends, key=problem.objective)
-        ends.append(least_squares(problem, lowest).free)
+        if problem.objective(lowest) > (1 - AGREEMENT) * problem.objective(best):
+            ends.append(least_squares(problem, lowest).free)
     return min(problem.objective(end) for end in ends)
