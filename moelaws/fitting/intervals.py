@@ -68,10 +68,8 @@ def _scale(problem: Problem, best: Floats) -> float:
 
 def _standard_errors(problem: Problem, best: Floats, scale: float) -> Floats:
     """Return rough standard errors, which say how far to look for the ends of an interval."""
-    matrix = problem.jacobian(best)
-    lengths = np.linalg.norm(matrix, axis=0)
-    lengths = np.where(lengths > 0, lengths, 1.0)
-    inverse = np.linalg.pinv(matrix / lengths, rcond=1e-10)
+    matrix, lengths = problem.unit_jacobian(best)
+    inverse = np.linalg.pinv(matrix, rcond=1e-10)
     return np.asarray(np.sqrt(scale * np.sum(inverse**2, axis=1)) / lengths)
 
 
@@ -115,6 +113,10 @@ class Refits:
         Those of each draw, as they stand in the law.
     groups : int
         How many groups each draw was made of.
+    left : float
+        Share of the variance of errors that the fit leaves in the rows, if those of a group err alike. Where each
+        row is a group, it is the share of degrees of freedom that parameters do not take; a parameter that differences
+        within groups determine takes nothing from what groups share.
     alone, failed : tuple of int
         Numbers of the draws that did not converge together with the others and were fitted by themselves, and of
         those that did not converge then either and are left out.
@@ -123,6 +125,7 @@ class Refits:
     fit: Fit
     coefficients: Floats
     groups: int
+    left: float
     alone: tuple[int, ...] = ()
     failed: tuple[int, ...] = ()
 
@@ -176,7 +179,14 @@ def refits(fit: Fit, by: str | None = None, draws: int = 1000, seed: int = 0, pr
     if failed.all():
         raise InputError(f"None of {draws} refits converged; fewer parameters or more rows are expected.")
     numbers = (tuple(np.flatnonzero(which).tolist()) for which in (alone, failed))
-    return Refits(fit, coefficients[~failed], int(count), *numbers)
+    return Refits(fit, coefficients[~failed], int(count), _left(fit.problem.basis(best), groups), *numbers)
+
+
+def _left(basis: Floats, groups: NDArray[np.integer[Any]]) -> float:
+    """Return the share of the variance of errors, equal in the rows of a group, outside of what a fit can move."""
+    sums = np.zeros((groups.max() + 1, basis.shape[1]))
+    np.add.at(sums, groups, basis)
+    return max(1 - float(np.sum(sums**2)) / len(groups), 1 / len(sums))
 
 
 def _named(fit: Fit, ends: Floats) -> Intervals:
