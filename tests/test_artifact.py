@@ -70,6 +70,7 @@ def test_draws_holds_and_ties_come_back(tmp_path):
     artifact.save(fitted, tmp_path / "kept", refits)
     again, kept = artifact.load(tmp_path / "kept")
     assert again.free == fitted.free == ("A", "B", "alpha")
+    assert again.held == fitted.held == ["E"]
     assert (kept.groups, kept.left) == (refits.groups, refits.left)
     assert (kept.coefficients == refits.coefficients).all()
     pd.testing.assert_frame_equal(predict(again, POINTS, kept), predict(fitted, POINTS, refits), check_exact=True)

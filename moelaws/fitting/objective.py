@@ -197,10 +197,6 @@ class Problem:
         # Evenly spaced rows would miss whole columns of a grid whose period divides the spacing.
         return self.rows(np.sort(np.random.default_rng(0).choice(count, most, replace=False)))
 
-    def scale(self, free: Floats) -> Floats:
-        """Return a size for each coefficient: its own, or where it is zero what moves the errors by about one."""
-        return np.where(free != 0, np.abs(free), 1 / self.unit_jacobian(free)[1])
-
     def unit(self, best: Floats) -> float:
         """Return the objective at its least, in which differences are measured; errors of 1e-8 count as none."""
         return max(self.objective(best), 1e-16 * len(self.observed))

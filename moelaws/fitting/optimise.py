@@ -223,16 +223,14 @@ def _onto_bounds(problem: Problem, free: Floats, objective: float) -> Floats:
 def _linear(problem: Problem) -> Optimum:
     """Solve a problem whose errors are linear in what is free; of many solutions, the shortest."""
     nothing = np.zeros(len(problem.indices))
-    matrix = problem.jacobian(nothing)
-    lengths = np.linalg.norm(matrix, axis=0)
-    lengths[lengths == 0] = 1.0
+    matrix, lengths = problem.unit_jacobian(nothing)
     low, high = problem.bounds()
-    shortest = np.linalg.lstsq(matrix / lengths, -problem.errors(nothing), rcond=None)[0] / lengths
+    shortest = np.linalg.lstsq(matrix, -problem.errors(nothing), rcond=None)[0] / lengths
     if np.all((low <= shortest) & (shortest <= high)):
         return Optimum(shortest, True)
     # Of columns that are all but multiples of each other it takes any combination, however long.
     found = optimize.lsq_linear(
-        matrix / lengths, -problem.errors(nothing), (low * lengths, high * lengths), method="bvls", tol=1e-15
+        matrix, -problem.errors(nothing), (low * lengths, high * lengths), method="bvls", tol=1e-15
     )
     return Optimum(found.x / lengths, found.status > 0)
 

@@ -191,16 +191,14 @@ def _draws(content: bytes, fit: Fit) -> Floats:
 
 def _manifest(fit: Fit, refits: Refits | None) -> dict[str, Any]:
     names = [parameter.name for parameter in fit.law.parameters]
-    indices = fit.problem.indices
-    free = {place for places in indices for place in places}
     return {
         "format": 6,
         "law": fit.law.name,
         "loss": asdict(fit.problem.loss),
         "coefficients": {name: float(value).hex() for name, value in zip(names, fit.coefficients, strict=True)},
         "values": fit.values,
-        "held": [name for place, name in enumerate(names) if place not in free],
-        "tied": {names[place]: names[places[0]] for places in indices for place in places[1:]},
+        "held": fit.held,
+        "tied": fit.tied,
         "n_rows": len(fit.table),
         "bootstrap": {"groups": refits.groups, "left": refits.left} if refits else None,
         "converged": fit.converged,
