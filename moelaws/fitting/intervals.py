@@ -81,7 +81,7 @@ def _end(problem: Problem, best: Floats, place: int, side: int, error: float, li
     goal = np.sqrt(limit - least)
 
     def lost(value: float) -> float:
-        # Its root is nearly linear in the coefficient, which says where to look next.
+        # As a root it is nearly linear in the coefficient, which says where to look next (Bates and Watts 1988).
         held = problem.hold(place, value)
         if value not in known:
             at = sorted(known)
