@@ -23,7 +23,7 @@ test: .venv/.installed ## check style, types, units, chapters and the built site
 	$(PY) -m $(CHECKS)
 	$(PY) -m pytest
 
-test-slow: .venv/.installed ## the slow tests, and the chapters as other processors run them
+test-slow: .venv/.installed ## the slow tests, the evidence pages, and all pages as other processors run them
 	$(PY) -m pytest -m slow
 	$(PY) book/tools/other_kernels.py
 

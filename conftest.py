@@ -111,10 +111,12 @@ def _tolerant(compare_outputs):
 IPyNbCell.compare_outputs = _tolerant(IPyNbCell.compare_outputs)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Make warnings errors in our own tests, and skip notebooks whose public runs are not here.
+    """Make warnings errors in our own tests, skip notebooks whose public runs are not here, and tell which are slow.
 
-    The kernels' warnings are the chapters' affair.
+    The kernels' warnings are the chapters' affair. What evidence pages decide is decided by ``test_claims_decided``,
+    too, and what they show is compared with a hash, so they run with the slow tests only.
     """
     absent = cache(execute.absent)
     for item in items:
@@ -123,3 +125,5 @@ def pytest_collection_modifyitems(items):
         elif absent(item.path):
             reason = f"{item.path.name} was made from public runs that are not here ({', '.join(absent(item.path))})"
             item.add_marker(pytest.mark.skip(reason=f"{reason}; MOELAWS_DATA can name a folder that holds them."))
+        if item.path.match("*-evidence.ipynb"):
+            item.add_marker(pytest.mark.slow)

@@ -71,6 +71,7 @@ def test_it_is_saved_and_said(rows, tmp_path):
     assert "those above the observation times 10" in repr(fitted)
 
 
+@pytest.mark.slow
 def test_the_command_line_reaches_the_coefficients_that_a_public_code_prints(tmp_path):
     """Those of kyo-takano/chinchilla (examples/llm) for the digitised runs of more than 1e18 FLOP with N below D."""
     try:

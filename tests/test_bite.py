@@ -27,6 +27,7 @@ plots.style()
     "03-unrun": f"{CELL}1 + 1\n```\n",
     "04-typed": f"The exponent is large.\n\n{CELL}1 + 1\n```\n",
 }
+pytestmark = pytest.mark.slow
 RULES = "tests/test_book.py::test_chapter_keeps"
 LAW, DOCTEST = "moelaws/serving/experts.py", "moelaws.serving.experts.distinct_experts"
 KNOWN = "tests/test_laws_yang2025.py::test_distinct_experts_example_of_oea"

@@ -4,7 +4,7 @@ import book_rules
 import pytest
 import yaml
 from book_rules import Chapter
-from execute import absent, stale
+from execute import absent, stale, touched
 
 from moelaws.paths import ROOT
 
@@ -48,6 +48,11 @@ def test_chapter_is_fresh(path):
     if stale(path) and absent(path):
         pytest.skip(f"{path.name} cannot be brought up to date, as {', '.join(absent(path))} is not here.")
     assert not stale(path), f"{path.name}: its text, the package or its data changed; run make book"
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.stem)
+def test_what_a_chapter_shows_is_what_it_showed_when_executed(path):
+    assert not touched(path), f"{path.stem}.ipynb: its outputs were changed; run make book"
 
 
 def test_figures_have_a_name_of_their_own(chapters):

@@ -50,6 +50,10 @@ def test_data_lists_sets_tables_and_licences():
     assert set(described) == set(data.sets()) | {f"public_runs/{name}" for name in registry.sets()}
     clark = described["public_runs/clark2022"]
     assert clark["licenses"] == [{"title": "CC-BY-4.0"}]
+    assert (tuple(clark["notes"]), clark["citation"]) == (
+        registry.find("clark2022").notes,
+        registry.find("clark2022").citation,
+    )
     assert clark["whereabouts"] == clark["resources"][0]["whereabouts"] == registry.find("clark2022").whereabouts
     assert "throughput [tokens/s]" in run("data", "yang2025/throughput").stdout
     assert "d1_tokens [tokens]" in run("data", "public_runs/liew2025").stdout

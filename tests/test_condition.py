@@ -116,6 +116,13 @@ ATTACKS = [
 ]
 
 
+def test_a_thousand_characters_are_read_and_no_more():
+    longest = "n_active > 4e8".ljust(1000)
+    assert where(ROWS, longest).tolist() == where(ROWS, "n_active > 4e8").tolist()
+    with pytest.raises(InputError, match="it has 1001 characters; at most 1000 are read"):
+        where(ROWS, longest + " ")
+
+
 @pytest.mark.parametrize("condition", ATTACKS)
 def test_nothing_else_is_read_or_run(condition, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import matplotlib
 
@@ -13,8 +14,9 @@ import pandas as pd
 import pytest
 
 from moelaws import laws, plots
+from moelaws.data.quantities import QUANTITIES
 from moelaws.errors import InputError
-from moelaws.fitting import comparison, leverage
+from moelaws.fitting import comparison, estimation, intervals, leverage, optimise
 from moelaws.fitting.averaging import weighed
 from moelaws.laws import dense
 from moelaws.models import huggingface
@@ -29,6 +31,49 @@ from moelaws.serving.footprint import Footprint
 from moelaws.serving.roofline import glu_tokens
 from moelaws.serving.steps import load_device
 from moelaws.teaching import answers
+
+# Searches
+
+
+def problem(name, hold=None, loss=estimation.LOG_SQUARES, tie=None):
+    """Return the problem of a law on some runs."""
+    rng = np.random.default_rng(3)
+    law = laws.LAWS[name]
+    columns = {column: np.exp(rng.uniform(*np.log(QUANTITIES[column].span), 40)) for column in law.columns}
+    rows = pd.DataFrame(columns | {"loss": rng.uniform(2, 3, 40)})
+    return estimation.make_problem(law, rows, loss, hold or {}, tie or {})[1]
+
+
+def test_only_coefficients_of_one_term_are_measured_by_what_they_contribute():
+    free, tied = problem("dense"), problem("dense", tie={"B": "A"})
+    names = [parameter.name for parameter in free.law.parameters]
+    assert [names[free.indices[place][0]] for place in optimise.Contributions(free).linear] == ["E", "A", "B"]
+    assert [names[tied.indices[place][0]] for place in optimise.Contributions(tied).linear] == ["E"]
+
+
+@pytest.mark.parametrize(("status", "converged"), [(-1, False), (0, False), (1, True), (2, True), (3, True)])
+def test_a_linear_search_that_was_cut_short_has_not_converged(monkeypatch, status, converged):
+    """SciPy's status is 0 where the number of steps ran out, and less where something failed."""
+    held = problem("dense", {"alpha": 0.3, "beta": 0.3}, estimation.RELATIVE_SQUARES)
+    ended = SimpleNamespace(x=np.ones(3), status=status)
+    monkeypatch.setattr(optimise.optimize, "lsq_linear", lambda *_, **__: ended)
+    monkeypatch.setattr(optimise.np.linalg, "lstsq", lambda *_, **__: [np.full(3, -1.0)])
+    assert optimise.least_squares(held, np.ones(3)).converged == converged
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_a_bar_stands_only_where_it_was_asked_for(monkeypatch, shown):
+    disabled = []
+
+    def bar(results, *, disable, **_):
+        disabled.append(disable)
+        return results
+
+    monkeypatch.setattr(intervals, "tqdm", bar)
+    rows = pd.DataFrame({"x": [1.0, 2.0, 3.0]})
+    intervals.bootstrap(lambda table: table.x.mean(), rows, draws=3, seed=0, progress=shown)
+    assert disabled == [not shown]
+
 
 # Laws
 

@@ -98,6 +98,17 @@ def test_a_changed_input_makes_stale(project, name):
     assert execute.stale(project / "chapters/00-one.md")
 
 
+def test_a_digit_of_what_is_shown_makes_stale_what_was_touched(project):
+    chapter = project / "chapters/00-one.md"
+    assert not execute.touched(chapter)
+    notebook = nbformat.read(chapter.with_suffix(".ipynb"), as_version=4)
+    (output,) = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    output.text = output.text.replace("1", "2")
+    nbformat.write(notebook, chapter.with_suffix(".ipynb"))
+    assert execute.touched(chapter)
+    assert execute.stale(chapter)
+
+
 @pytest.mark.parametrize("name", ["moelaws/__init__.py", "data/some/numbers.csv"])
 def test_a_removed_input_makes_stale(project, name):
     (project / name).unlink()

@@ -40,8 +40,9 @@ html[data-theme=dark] {{ --pst-color-background: #14181e; --pst-color-text-base:
   --pst-color-text-muted: #9ca4af; --pst-color-border: #48566b }}
 body {{ margin: 0 auto; max-width: 44rem; background: var(--pst-color-background); color: var(--pst-color-text-base) }}
 figure {{ margin: 0 }} img {{ max-width: 100% }}</style></head><body><main><h1>Explorer</h1>
-<div class="cell tag_explorer-{key}"><div class="cell_output"><figure><img src="favicon.svg" alt="static">
-<figcaption>Caption</figcaption></figure></div></div></main>
+<div class="cell tag_explorer-{key}"><div class="cell_output">
+<figure id="fig-still"><img src="favicon.svg" alt="static">
+<figcaption><span class="caption-number">Fig. 1.2 </span>Caption</figcaption></figure></div></div></main>
 <script src="explorers/draw.js"></script><script src="explorers/{key}-data.js"></script>
 <script src="explorers/{key}.js"></script>
 </body></html>"""
@@ -305,6 +306,15 @@ def test_without_scripts_the_figure_stands(address, browser, key):  # noqa: F811
     assert page.locator(".cell_output img").is_visible()
     assert not page.locator(".explorer").count()
     page.close()
+
+
+def test_the_still_figure_keeps_its_caption_and_opens_where_a_link_leads_to_it(visit):
+    page = visit(KEYS[0])
+    assert page.locator("summary", has_text="Fig. 1.2, still").is_visible()
+    assert page.locator("figcaption, img").evaluate_all("all => all.map(part => part.checkVisibility())") == [False] * 2
+    page.evaluate("location.hash = 'fig-still'")
+    page.wait_for_selector("figcaption")
+    assert page.locator("img").is_visible()
 
 
 @pytest.mark.parametrize("key", KEYS)

@@ -127,6 +127,7 @@ def test_a_bar_counts_apart_what_is_not_agreement():
     claims = [CLAIM | {"verdict": verdict, "evidence": evidence} for verdict, evidence in kinds]
     bar = parsed(html.counts(claims, "page.html?a=1&b=2"))
     assert [item.text for item in bar.select("li")] == [
+        "7 claims checked:",
         "2 agree",
         "1 differ",
         "1 our model differs",

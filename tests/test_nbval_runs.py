@@ -10,6 +10,7 @@ import pytest
 from moelaws.data import registry
 from moelaws.paths import ROOT
 
+pytestmark = pytest.mark.slow
 LABEL = "public_runs/gadre2024/gadre2024_overtraining.csv"
 
 

@@ -97,6 +97,7 @@ def outputs(digits):
     return [*displayed, nbformat.v4.new_output("stream", name="stdout", text=f"{digits}\n")]
 
 
+@pytest.mark.slow
 def test_nbval_uses_the_tolerance_for_every_kind_of_output(tmp_path):
     right, wrong = outputs("0.3478"), outputs("0.3479")
     kinds = ["text", "json", "glue", "figure", "drawing", "stream"]

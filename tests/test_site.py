@@ -35,6 +35,14 @@ EVERYWHERE = [("PHONE", "light", ALL), ("PHONE", "dark", COLOURS), ("WIDE", "lig
 # A token of code or of a formula has the colours of the first of its kind: a later block without a new one is left out.
 FIRST = COLOURS | {"exclude": ["[data-nothing-new]"]}
 SOMEWHERE = [("PHONE", "light", SHAPES), ("WIDE", "light", SHAPES), ("WIDE", "light", FIRST), ("WIDE", "dark", FIRST)]
+# One page of each kind; the slow tests read all.
+READ = {
+    "book/index.html",
+    "book/claims.html",
+    "book/api/serving.html",
+    "chapters/03-yang2025.html",
+    "chapters/03-yang2025-evidence.html",
+}
 THEME_MEASURES = 400  # milliseconds after which the theme has seen what scrolls
 WIDE = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
@@ -202,19 +210,13 @@ def tab(browser):
 @pytest.fixture(scope="module")
 def visits(pages, address, tab):
     """Open every page once and note all that the tests ask about."""
-    return {name: visit(tab, address, name, places(name)) for name, soup in pages.items() if not redirects(soup)}
+    shown = [name for name, soup in pages.items() if not redirects(soup)]
+    return {name: visit(tab, address, name, SOMEWHERE if name in READ else []) for name in shown}
 
 
 def redirects(soup):
     """Tell whether a page shows nothing of its own."""
     return bool(soup.select("meta[http-equiv=refresh i]"))
-
-
-def places(name):
-    """Return where axe reads a page: one that is made like another is read once, or with the slow tests only."""
-    if (name.endswith("-evidence.html") or name.startswith("book/api/")) and not re.search("03-|serving", name):
-        return []
-    return SOMEWHERE[1:3] if name.startswith("chapters/") and "03-" not in name else SOMEWHERE
 
 
 def visit(page, address, name, where):
@@ -363,6 +365,7 @@ def test_figures_stay_on_a_light_plate_in_dark_mode(visits, pages):
 
 
 def test_axe_finds_nothing(visits):
+    assert visits.keys() >= READ
     findings = collect(visits, "axe")
     by_rule = Counter(finding.split(": ")[1] for page in findings.values() for finding in page)
     assert not findings, by_rule

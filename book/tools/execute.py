@@ -3,8 +3,8 @@
 ``python book/tools/execute.py`` brings every chapter up to date; ``--force`` and chapter names narrow or widen that.
 A stored notebook records all that it was made from: its text, the tables it read, the code it imported (hashes), and
 the pinned versions of the libraries that this code imported. So "up to date" is a comparison, not a guess. Code is
-compared without comments and docstrings. Public runs are recorded, too, and compared where they are here; where they
-cannot be had, the stored notebook stays.
+compared without comments and docstrings. What it shows is recorded, too: outputs that were changed by hand are out of
+date. Public runs are recorded and compared where they are here; where they cannot be had, the stored notebook stays.
 """
 
 from __future__ import annotations
@@ -65,9 +65,24 @@ def stale(chapter: Path) -> bool:
     chapter : Path
         The chapter's text, ``chapters/NN-key.md``. Public runs that are not here count as unchanged.
     """
+    notebook = _stored(chapter)
     gone = absent(chapter)
-    recorded = {name: value for name, value in _recorded(chapter).items() if name not in gone}
-    return not recorded or recorded != _inputs(recorded) or not _answered(chapter)
+    recorded = {name: value for name, value in _recorded(notebook).items() if name not in gone}
+    if not recorded or recorded != _inputs(recorded):
+        return True
+    return not _answered(notebook) or touched(chapter)
+
+
+def touched(chapter: Path) -> bool:
+    """Tell whether the outputs of a stored notebook are other than when it was executed.
+
+    Parameters
+    ----------
+    chapter : Path
+        The chapter's text or its notebook.
+    """
+    notebook = _stored(chapter)
+    return notebook.metadata.get("moelaws", {}).get("outputs") != _outputs(notebook)
 
 
 def absent(chapter: Path) -> list[str]:
@@ -84,7 +99,7 @@ def absent(chapter: Path) -> list[str]:
         Labels such as ``"public_runs/clark2022/curves.csv.gz"``.
     """
     files = registry.by_label()
-    return [name for name in _recorded(chapter) if name in files and files[name].here is None]
+    return [name for name in _recorded(_stored(chapter)) if name in files and files[name].here is None]
 
 
 def execute(chapter: Path) -> None:
@@ -119,6 +134,7 @@ def execute(chapter: Path) -> None:
             "moelaws": {"inputs": _inputs({_relative(chapter)} | read), "answers": answers},
         }
     )
+    notebook.metadata.moelaws.outputs = _outputs(notebook)
     target = chapter.with_suffix(".ipynb")
     unfinished = target.with_suffix(".ipynb.part")
     nbformat.write(notebook, unfinished)
@@ -175,19 +191,26 @@ def _reason(error: Exception) -> str:
     return str(error).split("\n")[0]
 
 
-def _recorded(chapter: Path) -> dict[str, str]:
+def _stored(chapter: Path) -> nbformat.NotebookNode:
+    """Return a chapter's stored notebook, or an empty one."""
     notebook = chapter.with_suffix(".ipynb")
-    if not notebook.exists():
-        return {}
-    metadata = nbformat.read(notebook, as_version=4).metadata
-    return dict(metadata.get("moelaws", {}).get("inputs", {}))
+    return nbformat.read(notebook, as_version=4) if notebook.exists() else nbformat.v4.new_notebook()
 
 
-def _answered(chapter: Path) -> bool:
+def _recorded(notebook: nbformat.NotebookNode) -> dict[str, str]:
+    return dict(notebook.metadata.get("moelaws", {}).get("inputs", {}))
+
+
+def _answered(notebook: nbformat.NotebookNode) -> bool:
     """Tell whether a stored notebook holds the answer of every solution that assigns one."""
-    notebook = nbformat.read(chapter.with_suffix(".ipynb"), as_version=4)
     solutions = [cell for cell in notebook.cells if cell.cell_type == "code" and ANSWER.search(cell.source)]
     return len(solutions) == len(notebook.metadata.moelaws.get("answers", []))
+
+
+def _outputs(notebook: nbformat.NotebookNode) -> str:
+    """Return the hash of all that a notebook shows."""
+    shown = [cell.get("outputs") for cell in notebook.cells]
+    return sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
 
 
 def _inputs(names: Iterable[str]) -> dict[str, str]:

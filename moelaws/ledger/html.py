@@ -147,7 +147,7 @@ def _pairs(claim: dict[str, Any]) -> str:
 
 
 def counts(claims: Iterable[dict[str, Any]], link: str = "") -> str:
-    """Return a bar of how many claims got which verdict, with a legend that says it in words.
+    """Return a bar of how many claims got which verdict, with a legend that says how many there are, and in words.
 
     The bar leads to the address `link`.
     """
@@ -157,7 +157,7 @@ def counts(claims: Iterable[dict[str, Any]], link: str = "") -> str:
     legend = "".join(f'<li><span class="part part-{name}"></span>{count} {GROUPS[name]}</li>' for name, count in parts)
     body = f'<span class="bar" aria-hidden="true">{bar}</span>'
     body = f'<a href="{escape(link)}" aria-label="The verdicts one by one">{body}</a>' if link else body
-    return f'<div class="verdicts">{body}<ul>{legend}</ul></div>'
+    return f'<div class="verdicts">{body}<ul><li>{found.total()} claims checked:</li>{legend}</ul></div>'
 
 
 def pill(claim: dict[str, Any], link: str) -> str:

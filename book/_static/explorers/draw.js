@@ -10,13 +10,12 @@ window.moelaws = (() => {
     const made = svg ? document.createElementNS("http://www.w3.org/2000/svg", name) : document.createElement(name);
     for (const [key, value] of Object.entries(attributes)) {
       if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
-      else if (value !== null && value !== undefined) made.setAttribute(key, value);
+      else if (value != null) made.setAttribute(key, value);
     }
-    made.append(...children.filter((child) => child !== null && child !== undefined));
+    made.append(...children.filter((child) => child != null));
     return made;
   }
 
-  // Numbers as a reader wants them: three digits, powers of ten beyond thousands.
   function digits(value, count = 3) {
     if (!Number.isFinite(value)) return "–";
     if (value !== 0 && (Math.abs(value) >= 1e5 || Math.abs(value) < 1e-3)) {
@@ -43,7 +42,6 @@ window.moelaws = (() => {
     return [below, Math.min(1, Math.max(0, (value - nodes[below]) / (nodes[below + 1] - nodes[below])))];
   }
 
-  // Quantiles as numpy computes them.
   function quantiles(values, shares) {
     const sorted = values.filter((value) => !Number.isNaN(value)).sort((a, b) => a - b);
     return shares.map((share) => {
@@ -194,7 +192,7 @@ window.moelaws = (() => {
       box: element("div", { class: "explorer-control" }, label, output, input) };
   }
 
-  // Mount an explorer on its cell. `draw(state, width, change)` returns a sentence, and nodes to show.
+  // `draw(state, width, change)` returns a sentence, and nodes to show.
   function explorer(key, { name, controls, extra = {}, draw, note, link = () => {} }) {
     const cell = document.querySelector(`.tag_explorer-${key}`);
     if (!cell) return;
@@ -258,8 +256,14 @@ window.moelaws = (() => {
     const picture = figure.querySelector("img");
     const still = picture?.closest(".picture, .lead-figure") ?? picture;
     figure.prepend(box);
-    // The caption belongs to the static picture, which stays a click away.
-    if (still) box.after(element("details", { class: "explorer-still" }, element("summary", {}, "Figure of the caption"), still));
+    if (still) {
+      const caption = figure.querySelector("figcaption");
+      const name = caption?.querySelector(".caption-number")?.textContent.trim() ?? "Figure";
+      box.after(element("details", { class: "explorer-still" }, element("summary", {}, `${name}, still`), still, caption));
+      // So a link to the figure opens it.
+      still.id = figure.id;
+      figure.removeAttribute("id");
+    }
     start(true);
     new ResizeObserver(() => {
       if (place.clientWidth === width) return;
