@@ -70,7 +70,8 @@ def test_draws_holds_and_ties_come_back(tmp_path):
     artifact.save(fitted, tmp_path / "kept", refits)
     again, kept = artifact.load(tmp_path / "kept")
     assert again.free == fitted.free == ("A", "B", "alpha")
-    assert kept.groups == refits.groups
+    assert again.held == fitted.held == ["E"]
+    assert (kept.groups, kept.left) == (refits.groups, refits.left)
     assert (kept.coefficients == refits.coefficients).all()
     pd.testing.assert_frame_equal(predict(again, POINTS, kept), predict(fitted, POINTS, refits), check_exact=True)
     assert {path.name for path in (tmp_path / "kept").iterdir()} == {
@@ -155,8 +156,8 @@ def test_any_changed_file_is_noticed(name, copy):
 CHANGES = {
     "a coefficient": lambda text: re.sub(r'("alpha": "0x1\.\w)', r"\g<1>1", text),
     "a value": lambda text: re.sub(r'("alpha": 0\.\d)', r"\g<1>1", text),
-    "the groups": changed(groups=35),
-    "no draws": changed(groups=None),
+    "the groups": changed(bootstrap={"groups": 35, "left": 0.5}),
+    "no draws": changed(bootstrap=None),
     "a version": changed(versions={"python": "2.7"}),
     "the loss": changed(loss={"space": "log", "delta": 0.5}),
     "what is held": changed(held=[]),
@@ -183,12 +184,13 @@ def test_any_change_of_the_manifest_is_noticed(what, copy):
         (lambda _: "[" * 100_000, "it is nested too deeply"),
         (lambda _: '{"a":' * 100_000, "it is nested too deeply"),
         (lambda text: text + " " * 2**22, "the file is larger than 4 MiB"),
-        (changed(format=2), "this is no manifest of a saved fit (format: Input should be 5)"),
+        (changed(format=2), "this is no manifest of a saved fit (format: Input should be 6)"),
         (changed(sha256=""), "this is no manifest of a saved fit (sha256: "),
         (changed(sha256={}), "this is no manifest of a saved fit (sha256: "),
         (changed(loss={"space": "log", "delta": -1.0}), "(loss.delta: "),
         (changed(loss={"space": "os.system", "delta": None}), "(loss.space: "),
-        (changed(groups=0), "(groups: "),
+        (changed(bootstrap={"groups": 0, "left": 0.5}), "(bootstrap.groups: "),
+        (changed(bootstrap={"groups": 9, "left": 1.5}), "(bootstrap.left: "),
         (changed(coefficients=[1]), "(coefficients: "),
         (changed(files=["../../secret"]), "(files.0: Input should be 'config.json')"),
         (changed(other=1), "(other: Extra inputs are not permitted)"),

@@ -210,9 +210,24 @@ def test_compare_as_json_and_as_text(table):
     assert {"rmse_train", "aicc", "bic", "rmse_forward"} <= set(report["training"][0])
     assert {"rmse", "r2", "bias", "difference", "low", "high"} <= set(report["holdout"][0])
     assert report["holdout"][1]["low"] > 0
+    laws, averages = report["holdout"], {one["average"]: one for one in report["averages"]}
+    assert set(averages) == {"equal", "inverse", "stacked"}
+    assert averages["equal"]["weights"] == {"power_product": 0.5, "floor_product": 0.5}
+    forward = {one["law"]: one["rmse_forward"] ** -2 for one in report["training"]}
+    assert averages["inverse"]["weights"] == pytest.approx(
+        {law: w / sum(forward.values()) for law, w in forward.items()}
+    )
+    assert averages["equal"]["bias"] == pytest.approx((laws[0]["bias"] + laws[1]["bias"]) / 2)
+    assert averages["equal"]["difference"] == pytest.approx(averages["equal"]["rmse"] - laws[0]["rmse"])
     text = run(*arguments).stdout
     assert text.startswith("On 30 training rows, chosen by predicting the largest n_active: floor_product\n")
     assert "10 held-out rows" in text
+    shown, weights = text.split("Averages of the laws, on the held-out rows\n")[1].split(
+        "\nWeights of the laws in them"
+    )
+    assert all(f"\n{kind} " in part for kind in averages for part in (shown, weights))
+    assert f"{averages['equal']['rmse']:.4g}" in shown
+    assert not any(kind in one for kind in averages for one in report["warnings"])
 
 
 @pytest.mark.parametrize(

@@ -46,9 +46,9 @@ def reported(**changed):
     )  # fmt: skip
     loss = objective.Loss("log", changed.pop("delta", 1e-3), changed.pop("above", 1.0))
     found = SimpleNamespace(
-        law=law, table=ROWS, status="converged", free=("A", "alpha"), tied={"beta": "alpha"}, objective=0.001234567,
+        law=law, table=ROWS, status="converged", free=("A", "alpha"), tied={"beta": "alpha"}, held=["E"],
         values={"A": 480.126, "alpha": 0.34, "beta": 0.34, "E": 1.7}, rmse=lambda: 0.0123456,
-        problem=SimpleNamespace(loss=loss),
+        problem=SimpleNamespace(loss=loss), objective=0.001234567,
     )  # fmt: skip
     ends = changed.pop("ends", {"A": (470.0, 490.0)})
     return report.Report(found, ends, changed.pop("warnings", ("It < is > flat.",)), changed.pop("refits", None))
@@ -422,7 +422,11 @@ def test_long_tables_are_tested_by_a_sample(monkeypatch):
     assert whole["kind"] == pytest.approx(1)
 
 
-def test_units_of_a_coordinate_and_its_column():
-    """A coefficient counts in its own size, and one of zero in what moves the errors by one."""
-    problem = SimpleNamespace(jacobian=lambda free: np.array([[3.0, 0.0, 1.0], [4.0, 0.0, 1.0]]))
-    assert objective.Problem.scale(problem, np.array([0.0, 0.0, -7.0])) == pytest.approx([0.2, 1.0, 7.0])
+def test_what_coefficients_can_move_in_the_errors():
+    """Columns of zeros and multiples of other columns add no direction."""
+    problem = SimpleNamespace(jacobian=lambda free: np.array([[3.0, 0.0, 6.0], [4.0, 0.0, 8.0], [0.0, 0.0, 0.0]]))
+    problem.unit_jacobian = lambda free: objective.Problem.unit_jacobian(problem, free)
+    matrix, lengths = problem.unit_jacobian(None)
+    assert lengths == pytest.approx([5, 1, 10])
+    assert matrix == pytest.approx(np.array([[0.6, 0, 0.6], [0.8, 0, 0.8], [0, 0, 0]]))
+    assert np.abs(objective.Problem.basis(problem, None)) == pytest.approx(np.array([[0.6], [0.8], [0]]))

@@ -3,9 +3,12 @@
 import runpy
 from itertools import product
 
+import numpy as np
 import pytest
+from scipy import optimize
 
 from moelaws import data
+from moelaws.fitting.estimation import fit, huber
 from moelaws.laws import LAWS
 from moelaws.paths import ROOT
 
@@ -25,6 +28,21 @@ CASES += [(name, design) for name in LAWS if name not in set(STORED.law) for des
 @pytest.mark.parametrize(("name", "design"), CASES)
 def test_no_random_start_gets_lower(name, design):
     assert not missed(MADE["compared"](name, design, starts=12))
+
+
+def test_a_search_that_disagrees_already_is_not_followed_to_its_end(monkeypatch):
+    """Noise has no optimum that a search could end in, and ten runs of 500 evaluations say no more than the first."""
+    law, search, evaluations = LAWS["kaplan_experts"], optimize.least_squares, []
+
+    def counted(*arguments, **options):
+        found = search(*arguments, **options)
+        evaluations.append(found.nfev)
+        return found
+
+    found = fit(law, MADE["table_of"](law, "nothing", np.random.default_rng([7, 11])), huber(1e-3))
+    monkeypatch.setattr(optimize, "least_squares", counted)
+    assert found.disagreement > 1e-3
+    assert 0 < sum(evaluations) < 1500
 
 
 def test_the_long_version_misses_nothing_and_seldom_cries_wolf():

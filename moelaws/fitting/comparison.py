@@ -102,7 +102,9 @@ class Comparison:
         error = np.sqrt(np.sum(deviations**2, axis=0) * count / max(count - 1, 1)) / len(squares)
         least = 1e-12 * np.mean(self._observed(self.out_of_fold) ** 2)
         close = excess.mean(axis=0) <= np.maximum(error, least)
-        return min((name for name, near in zip(names, close, strict=True) if near), key=self._parameters)
+        return min(
+            (name for name, near in zip(names, close, strict=True) if near), key=lambda name: len(self.fits[name].free)
+        )
 
     def average(self, kind: str = DEFAULT) -> Average:
         """Return an average of the laws, one of :data:`moelaws.fitting.averaging.AVERAGES`, from forward validation."""
@@ -203,10 +205,6 @@ class Comparison:
         ).sort_values("rmse", kind="stable")
         said = () if baseline else tuple(_objections(table, chosen, which, len(rows), groups))
         return Scores(table, said)
-
-    def _parameters(self, name: str) -> int:
-        """Return how many parameters of a law were fitted."""
-        return len(self.fits[name].free)
 
     def _observed(self, rows: pd.DataFrame) -> Floats:
         return next(iter(self.fits.values())).law.observed(rows)

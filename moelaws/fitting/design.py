@@ -119,8 +119,7 @@ def suggest(
     cost = numbers(candidates, "flops", where)
     if not np.any(cost <= flops):
         raise InputError(f"No candidate costs {flops:g} FLOP or less; the cheapest takes {cost.min():g}.")
-    lengths = _lengths(fit)
-    covariance, degrees = _covariance(fit, lengths)
+    covariance, lengths, degrees = _covariance(fit)
     asked = _question(fit, parameter, point) / lengths
     gradients = _slopes(fit, columns) / lengths
     noise = _noise(fit)
@@ -134,15 +133,9 @@ def half_width(
     fit: Fit, parameter: str | None = None, point: Mapping[str, float] | None = None, level: float = 0.95
 ) -> float:
     """Return the half-width of today's interval of a question: a parameter's in its unit, a prediction's as a share."""
-    lengths = _lengths(fit)
-    covariance, degrees = _covariance(fit, lengths)
+    covariance, lengths, degrees = _covariance(fit)
     asked = _question(fit, parameter, point) / lengths
     return float(stats.t.ppf((1 + level) / 2, degrees) * np.sqrt(asked @ covariance @ asked))
-
-
-def _lengths(fit: Fit) -> Floats:
-    lengths = np.linalg.norm(fit.problem.jacobian(fit.problem.free(fit.coefficients)), axis=0)
-    return np.where(lengths > 0, lengths, 1.0)
 
 
 def _noise(fit: Fit) -> float:
@@ -154,11 +147,11 @@ def _noise(fit: Fit) -> float:
     return float(np.sum(errors**2) / degrees)
 
 
-def _covariance(fit: Fit, lengths: Floats) -> tuple[Floats, int]:
-    """Return the covariance of the free coefficients times their lengths, and the degrees of freedom."""
-    scaled = fit.problem.jacobian(fit.problem.free(fit.coefficients)) / lengths
+def _covariance(fit: Fit) -> tuple[Floats, Floats, int]:
+    """Return the covariance of the free coefficients times their lengths, these lengths, and the degrees of freedom."""
+    scaled, lengths = fit.problem.unit_jacobian(fit.problem.free(fit.coefficients))
     information = scaled.T @ scaled + RIDGE * np.eye(scaled.shape[1])
-    return np.asarray(_noise(fit) * np.linalg.inv(information)), len(scaled) - scaled.shape[1]
+    return np.asarray(_noise(fit) * np.linalg.inv(information)), lengths, len(scaled) - scaled.shape[1]
 
 
 def _slopes(fit: Fit, columns: Columns) -> Floats:

@@ -6,11 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from moelaws.checks import Floats
-from moelaws.fitting.objective import Problem
+from moelaws.fitting.objective import FLAT, Problem
 from moelaws.fitting.optimise import AGREEMENT
-
-FLAT = 1e-8
-"""Share of the largest singular value below which a direction leaves no trace: half the digits of a float."""
 
 CONDITION = 1e4
 """Where the condition number is objected to: losses are usually known to four digits, and an error of
@@ -54,10 +51,8 @@ class Modes:
 
 def modes(problem: Problem, best: Floats) -> Modes:
     """Return the modes of a problem at its optimum."""
-    matrix = problem.jacobian(best)
-    lengths = np.linalg.norm(matrix, axis=0)
-    lengths = np.where(lengths > 0, lengths, 1.0)
-    _, singular, directions = np.linalg.svd(matrix / lengths, full_matrices=False)
+    matrix, lengths = problem.unit_jacobian(best)
+    _, singular, directions = np.linalg.svd(matrix, full_matrices=False)
     return Modes(singular, directions, lengths)
 
 

@@ -72,6 +72,11 @@ class Fit:
         return tuple(self.law.parameters[places[0]].name for places in self.problem.indices)
 
     @property
+    def held(self) -> list[str]:
+        """Names of the parameters that were given a value."""
+        return [parameter.name for parameter in self.law.parameters if parameter.name not in (*self.free, *self.tied)]
+
+    @property
     def tied(self) -> dict[str, str]:
         """Parameters that follow another one, and that one."""
         names = [parameter.name for parameter in self.law.parameters]

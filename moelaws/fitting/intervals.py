@@ -68,10 +68,8 @@ def _scale(problem: Problem, best: Floats) -> float:
 
 def _standard_errors(problem: Problem, best: Floats, scale: float) -> Floats:
     """Return rough standard errors, which say how far to look for the ends of an interval."""
-    matrix = problem.jacobian(best)
-    lengths = np.linalg.norm(matrix, axis=0)
-    lengths = np.where(lengths > 0, lengths, 1.0)
-    inverse = np.linalg.pinv(matrix / lengths, rcond=1e-10)
+    matrix, lengths = problem.unit_jacobian(best)
+    inverse = np.linalg.pinv(matrix, rcond=1e-10)
     return np.asarray(np.sqrt(scale * np.sum(inverse**2, axis=1)) / lengths)
 
 
@@ -79,24 +77,27 @@ def _end(problem: Problem, best: Floats, place: int, side: int, error: float, li
     """Follow the profile of one coefficient to where it crosses the limit, or to the bound."""
     bound = problem.bounds()[(side + 1) // 2][place]
     known = {best[place]: np.delete(best, place)}
+    least = problem.objective(best)
+    goal = np.sqrt(limit - least)
 
-    def excess(value: float) -> float:
+    def lost(value: float) -> float:
+        # As a root it is nearly linear in the coefficient, which says where to look next (Bates and Watts 1988).
         held = problem.hold(place, value)
         if value not in known:
-            nearest = min(known, key=lambda other: abs(other - value))
-            known[value] = minimise(held, known[nearest], tolerance=1e-12).free
-        return held.objective(known[value]) - limit
+            at = sorted(known)
+            start = [np.interp(value, at, others) for others in zip(*(known[other] for other in at), strict=True)]
+            known[value] = minimise(held, np.array(start), tolerance=1e-12).free
+        return float(np.sqrt(max(held.objective(known[value]) - least, 0)))
 
-    near, step = best[place], side * 2 * error
+    near, far = best[place], best[place] + side * 2 * error
     for _ in range(60):
-        far = near + step
-        beyond = side * (far - bound) >= 0
-        if beyond and excess(bound) <= 0:
-            return float(bound)
-        far = bound if beyond else far
-        if excess(far) > 0:
-            return float(brentq(excess, near, far, xtol=1e-14 * error, rtol=1e-9))
-        near, step = far, 2 * step
+        if side * (far - bound) >= 0:
+            if lost(bound) <= goal:
+                return float(bound)
+            far = bound
+        if (here := lost(far)) > goal:
+            return float(brentq(lambda value: lost(value) - goal, near, far, xtol=1e-14 * error, rtol=1e-9))
+        near, far = far, best[place] + (far - best[place]) * (max(2, 1.2 * goal / here) if here > goal / 8 else 10)
     return float(side * np.inf)
 
 
@@ -112,6 +113,10 @@ class Refits:
         Those of each draw, as they stand in the law.
     groups : int
         How many groups each draw was made of.
+    left : float
+        Share of the variance of errors that the fit leaves in the rows, if those of a group err alike. Where each
+        row is a group, it is the share of degrees of freedom that parameters do not take; a parameter that differences
+        within groups determine takes nothing from what groups share.
     alone, failed : tuple of int
         Numbers of the draws that did not converge together with the others and were fitted by themselves, and of
         those that did not converge then either and are left out.
@@ -120,6 +125,7 @@ class Refits:
     fit: Fit
     coefficients: Floats
     groups: int
+    left: float
     alone: tuple[int, ...] = ()
     failed: tuple[int, ...] = ()
 
@@ -173,7 +179,14 @@ def refits(fit: Fit, by: str | None = None, draws: int = 1000, seed: int = 0, pr
     if failed.all():
         raise InputError(f"None of {draws} refits converged; fewer parameters or more rows are expected.")
     numbers = (tuple(np.flatnonzero(which).tolist()) for which in (alone, failed))
-    return Refits(fit, coefficients[~failed], int(count), *numbers)
+    return Refits(fit, coefficients[~failed], int(count), _left(fit.problem.basis(best), groups), *numbers)
+
+
+def _left(basis: Floats, groups: NDArray[np.integer[Any]]) -> float:
+    """Return the share of the variance of errors, equal in the rows of a group, outside of what a fit can move."""
+    sums = np.zeros((groups.max() + 1, basis.shape[1]))
+    np.add.at(sums, groups, basis)
+    return max(1 - float(np.sum(sums**2)) / len(groups), 1 / len(sums))
 
 
 def _named(fit: Fit, ends: Floats) -> Intervals:

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from moelaws.checks import Columns, Floats
 from moelaws.laws.base import Law
 
+FLAT = 1e-8
+"""Share of the largest singular value below which a direction leaves no trace: half the digits of a float."""
+
 THINNED_ROWS = 2000
 """Rows in the sample of a larger table: enough to find the right valley, in milliseconds."""
 
@@ -143,6 +146,18 @@ class Problem:
         gradient = self.law.gradient(theta, self.columns) @ self.spread
         return np.asarray(gradient * self.loss.slope(predicted, self.observed)[:, None])
 
+    def unit_jacobian(self, free: Floats) -> tuple[Floats, Floats]:
+        """Return the Jacobian in columns of unit length, and the lengths that they had; one for a column of zeros."""
+        matrix = self.jacobian(free)
+        lengths = np.linalg.norm(matrix, axis=0)
+        lengths = np.where(lengths > 0, lengths, 1.0)
+        return matrix / lengths, lengths
+
+    def basis(self, free: Floats) -> Floats:
+        """Return an orthonormal basis of what the free coefficients can move in the errors, shape (rows, rank)."""
+        left, singular, _ = np.linalg.svd(self.unit_jacobian(free)[0], full_matrices=False)
+        return np.asarray(left[:, singular > FLAT * singular.max(initial=0.0)])
+
     def objective(self, free: Floats) -> float:
         """Return the sum of the costs."""
         return float(self.loss.cost(self.errors(free)).sum())
@@ -181,11 +196,6 @@ class Problem:
             return self
         # Evenly spaced rows would miss whole columns of a grid whose period divides the spacing.
         return self.rows(np.sort(np.random.default_rng(0).choice(count, most, replace=False)))
-
-    def scale(self, free: Floats) -> Floats:
-        """Return a size for each coefficient: its own, or where it is zero what moves the errors by about one."""
-        lengths = np.linalg.norm(self.jacobian(free), axis=0)
-        return np.where(free != 0, np.abs(free), 1 / np.where(lengths > 0, lengths, 1.0))
 
     def unit(self, best: Floats) -> float:
         """Return the objective at its least, in which differences are measured; errors of 1e-8 count as none."""

@@ -223,16 +223,14 @@ def _onto_bounds(problem: Problem, free: Floats, objective: float) -> Floats:
 def _linear(problem: Problem) -> Optimum:
     """Solve a problem whose errors are linear in what is free; of many solutions, the shortest."""
     nothing = np.zeros(len(problem.indices))
-    matrix = problem.jacobian(nothing)
-    lengths = np.linalg.norm(matrix, axis=0)
-    lengths[lengths == 0] = 1.0
+    matrix, lengths = problem.unit_jacobian(nothing)
     low, high = problem.bounds()
-    shortest = np.linalg.lstsq(matrix / lengths, -problem.errors(nothing), rcond=None)[0] / lengths
+    shortest = np.linalg.lstsq(matrix, -problem.errors(nothing), rcond=None)[0] / lengths
     if np.all((low <= shortest) & (shortest <= high)):
         return Optimum(shortest, True)
     # Of columns that are all but multiples of each other it takes any combination, however long.
     found = optimize.lsq_linear(
-        matrix / lengths, -problem.errors(nothing), (low * lengths, high * lengths), method="bvls", tol=1e-15
+        matrix, -problem.errors(nothing), (low * lengths, high * lengths), method="bvls", tol=1e-15
     )
     return Optimum(found.x / lengths, found.status > 0)
 
@@ -397,7 +395,7 @@ def second_opinion(problem: Problem, best: Floats) -> float:
     """Return the lowest objective that is found another way than that of the fit.
 
     The coefficients themselves are searched and not their contributions: from the optimum, and from random
-    starts outside its valley.
+    starts outside its valley. A search that is lower already is not followed to its end.
     """
     ends = [least_squares(problem, best, coordinates=Coefficients).free]
     if _shapes(problem):
@@ -405,5 +403,6 @@ def second_opinion(problem: Problem, best: Floats) -> float:
         order = np.argsort([problem.objective(look) for look in looks], kind="stable")[: FOLLOWED // 2]
         ends += [least_squares(problem, looks[place], ROUGH, Coefficients).free for place in order]
         lowest = min(ends, key=problem.objective)
-        ends.append(least_squares(problem, lowest).free)
+        if problem.objective(lowest) > (1 - AGREEMENT) * problem.objective(best):
+            ends.append(least_squares(problem, lowest).free)
     return min(problem.objective(end) for end in ends)

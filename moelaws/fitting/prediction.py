@@ -55,22 +55,23 @@ def predict(fit: Fit, points: pd.DataFrame, refits: Refits | None = None, level:
 def noise(refits: Refits, count: int, seed: int = 0) -> Floats:
     """Draw errors of new runs, as the loss measures them, from those of the fitted rows.
 
-    A fit draws its rows' errors towards zero: their variance is that of a new run times the share of degrees of
-    freedom that it leaves, counted in groups. Each error is drawn equally often and moved by the width of a
-    normal kernel, as the errors of few rows have no tail beyond the largest of them (a smoothed bootstrap).
+    A fit draws its rows' errors towards zero: their variance is that of a new run times the share that it leaves
+    (:class:`~moelaws.fitting.intervals.Refits`). Each error is drawn equally often and moved by the width of a
+    normal kernel, as the errors of few rows have no tail beyond the largest of them; all are then shrunk, as the kernel
+    would add its variance to theirs (a shrunk smoothed bootstrap).
 
     References
     ----------
     B. W. Silverman and G. A. Young, The bootstrap: to smooth or not to smooth?, Biometrika 74 (1987) 469–479; the
     kernel's width: B. W. Silverman, Density Estimation (1986), Eq. 3.31.
     """
-    fit, groups = refits.fit, refits.groups
-    errors = fit.problem.errors(fit.problem.free(fit.coefficients))
-    errors = errors * np.sqrt(groups / max(groups - len(fit.free), 1))
-    width = 0.9 * min(np.std(errors), stats.iqr(errors) / 1.34) * groups**-0.2
+    problem = refits.fit.problem
+    errors = problem.errors(problem.free(refits.fit.coefficients)) / np.sqrt(refits.left)
+    middle, spread = errors.mean(), errors.std()
+    width = 0.9 * min(spread, stats.iqr(errors) / 1.34) * refits.groups**-0.2
     rng = np.random.default_rng(seed)
-    drawn = np.resize(rng.permutation(errors), count)
-    return np.asarray(rng.permutation(drawn) + width * rng.normal(size=count))
+    drawn = rng.permutation(np.resize(rng.permutation(errors), count)) + width * rng.normal(size=count)
+    return np.asarray(middle + (drawn - middle) * spread / max(np.hypot(spread, width), 1e-300))
 
 
 def distance(fit: Fit, points: pd.DataFrame) -> Floats:

@@ -120,7 +120,7 @@ class Report:
             "units": {
                 name: QUANTITIES[name].unit for name in (*fit.law.columns, fit.law.response) if name in QUANTITIES
             },
-            "held": [name for name in fit.values if name not in (*fit.free, *fit.tied)],
+            "held": fit.held,
             "tied": fit.tied,
             "objective": fit.objective,
             "status": fit.status,

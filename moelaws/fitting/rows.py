@@ -248,12 +248,10 @@ def _repeats(problem: Problem) -> Iterator[str]:
 
 def _errors(problem: Problem, table: pd.DataFrame, best: Floats) -> Iterator[str]:
     """Yield what the errors say: one far outside the others, and columns that go with them."""
-    matrix = problem.jacobian(best)
-    errors, (count, free) = problem.errors(best), matrix.shape
-    if count - free < max(8, free):
+    errors, free = problem.errors(best), len(best)
+    if len(errors) - free < max(8, free):
         return
-    lengths = np.linalg.norm(matrix, axis=0)
-    basis = np.linalg.svd(matrix / np.where(lengths > 0, lengths, 1.0), full_matrices=False)[0]
+    basis = problem.basis(best)
     room = np.sqrt(np.clip(1 - (basis**2).sum(axis=1), 0.1, None))
     usual = float(stats.median_abs_deviation(errors / room, scale="normal"))
     if usual <= 1e-9:  # points of the law itself, with the noise of rounding

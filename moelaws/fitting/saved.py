@@ -46,9 +46,15 @@ class _Loss(BaseModel):
     above: PositiveFloat = 1.0
 
 
+class _Bootstrap(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    groups: PositiveInt
+    left: float = Field(gt=0, le=1)
+
+
 class _Manifest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
-    format: Literal[5]
+    format: Literal[6]
     law: str
     loss: _Loss
     coefficients: dict[str, str]
@@ -57,7 +63,7 @@ class _Manifest(BaseModel):
     tied: dict[str, str]
     n_rows: PositiveInt
     converged: bool
-    groups: PositiveInt | None
+    bootstrap: _Bootstrap | None
     settings: dict[str, float]
     files: list[Literal["config.json"]]
     versions: dict[str, str]
@@ -138,7 +144,8 @@ def load(
     """
     path = Path(folder)
     manifest = _checked(path / _MANIFEST)
-    names = [_TABLE, _STARTS] + [_DRAWS] * (manifest.groups is not None) + manifest.files
+    drawn = manifest.bootstrap
+    names = [_TABLE, _STARTS] + [_DRAWS] * (drawn is not None) + manifest.files
     for name in (_MANIFEST, *names):
         if (path / name).is_symlink():
             raise InputError(f"{path / name}: this is a link; a saved fit holds its own files.")
@@ -149,7 +156,7 @@ def load(
         make = makers.get(manifest.law)
         law = find(manifest.law) if make is None else make(path, manifest.settings)
         fit = _restored(law, manifest, parsed(held[_TABLE], path / _TABLE), parsed(held[_STARTS], path / _STARTS))
-        refits = None if manifest.groups is None else Refits(fit, _draws(held[_DRAWS], fit), manifest.groups)
+        refits = None if drawn is None else Refits(fit, _draws(held[_DRAWS], fit), drawn.groups, drawn.left)
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise InputError(f"{path}: this is no saved fit ({' '.join(str(error).split()).rstrip('.')}).") from None
     return fit, refits
@@ -184,18 +191,16 @@ def _draws(content: bytes, fit: Fit) -> Floats:
 
 def _manifest(fit: Fit, refits: Refits | None) -> dict[str, Any]:
     names = [parameter.name for parameter in fit.law.parameters]
-    indices = fit.problem.indices
-    free = {place for places in indices for place in places}
     return {
-        "format": 5,
+        "format": 6,
         "law": fit.law.name,
         "loss": asdict(fit.problem.loss),
         "coefficients": {name: float(value).hex() for name, value in zip(names, fit.coefficients, strict=True)},
         "values": fit.values,
-        "held": [name for place, name in enumerate(names) if place not in free],
-        "tied": {names[place]: names[places[0]] for places in indices for place in places[1:]},
+        "held": fit.held,
+        "tied": fit.tied,
         "n_rows": len(fit.table),
-        "groups": refits.groups if refits else None,
+        "bootstrap": {"groups": refits.groups, "left": refits.left} if refits else None,
         "converged": fit.converged,
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in ("moelaws", "numpy", "pandas", "scipy")},
