@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 
 PAGE = 7.2
@@ -67,6 +68,14 @@ def load_axis(ax: Axes, loads: Sequence[int]) -> None:
     ax.set_xlabel("concurrent requests")
 
 
+def throughput_axis(ax: Axes) -> None:
+    """Make the y axis a throughput: logarithmic, with whole numbers at 1, 2 and 5 of each decade."""
+    ax.set(yscale="log", ylabel="throughput (tokens/s)")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter("{x:,.0f}")
+    ax.yaxis.set_minor_locator(NullLocator())
+
+
 def throughput_and_speedup(table: pd.DataFrame, by: str, label: str, predicted: pd.Series | None = None) -> Figure:
     """Draw throughput and speed-up against load, one series for each value of a column.
 
@@ -97,7 +106,8 @@ def throughput_and_speedup(table: pd.DataFrame, by: str, label: str, predicted: 
             ax.plot(points.index, points, color=color, marker=marker, linestyle="none", label=f"{value}")
     for ax in (left, right):
         load_axis(ax, measured.index.tolist())
-    left.set(yscale="log", ylabel="throughput (tokens/s)")
-    right.set(ylabel="speed-up")
+    throughput_axis(left)
+    left.set(title="(a)")
+    right.set(title="(b)", ylabel="speed-up")
     left.legend(title=label, ncols=2)
     return figure

@@ -94,6 +94,17 @@ def test_measurements_alone_are_lines_and_points():
     assert colours[::2] == colours[1::2] == plots.ordered(3)
 
 
+def test_a_throughput_of_little_more_than_a_decade_has_few_whole_numbers_as_ticks():
+    figure, ax = plt.subplots()
+    ax.plot([2, 128], [163, 3100])
+    plots.throughput_axis(ax)
+    figure.draw_without_rendering()
+    low, high = ax.get_ylim()
+    shown = [text.get_text() for at, text in zip(ax.get_yticks(), ax.get_yticklabels(), strict=True) if low < at < high]
+    assert shown == ["200", "500", "1,000", "2,000"]
+    assert ax.get_yticks(minor=True).size == 0
+
+
 def test_a_prediction_is_drawn_where_it_covers():
     covered = TABLE[TABLE.concurrency < 8]
     predicted = pd.Series([11.0, 19, 13, 25, 22, 50], index=covered.index)

@@ -68,3 +68,23 @@ def test_trials_hold_out_what_they_say():
     fitted, held = claims.trained("Table 8: 5 and 3 active")
     assert set(held.top_k) == {5, 3}
     assert set(fitted.table.top_k) == {6, 4, 2}
+
+
+def test_errors_of_a_speed_up_are_those_of_two_predicted_times():
+    """Two active experts at eight requests: Table 8 prints 1041 and 1581 tokens per second, 2048 tokens a request."""
+    law = claims.step_law(8)
+    whole, fewer = (claims.regular(8).query("concurrency == 8 and top_k == @k") for k in (6, 2))
+    predicted = float(law.predict(whole)[0] / law.predict(fewer)[0])
+    errors = claims.speedup_errors(law, 8)
+    assert errors.loc[8, 2] == pytest.approx(predicted / (1581 / 1041) - 1)
+    assert not errors[6].any()
+    held = claims.held_out_speedups("Table 8: 5 and 3 active")
+    assert (list(held.columns), list(held.index)) == ([3, 5], [2, 4, 8, 16, 32, 48, 64, 96, 128])
+    assert list(claims.held_out_speedups("Table 12: pruned, from Table 8").columns) == [6, 8, 12, 16, 24, 32, 48]
+
+
+def test_a_column_between_its_neighbours():
+    """Six of eight active at two requests, from four and eight: Table 9."""
+    cells = claims.wide(9).loc[2]
+    expected = (cells[4] * cells[8]) ** 0.5 / cells[6] - 1
+    assert claims.between_neighbours(9, 6)[2] == pytest.approx(expected)

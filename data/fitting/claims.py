@@ -237,9 +237,16 @@ def blind():
 
 
 @cache
-def scores():
-    """What every law has on the test rows, with differences to the chosen one."""
-    return comparison().score().table
+def scores(joint=False):
+    """What every law has on the test rows, with differences to the chosen one; joint intervals hold together."""
+    return comparison().score(level=0.95 ** (1 / (len(ROUTED_LAWS) - 1)) if joint else 0.95).table
+
+
+def lead(name):
+    """By how much the better of a law and the chosen one has the lower error, with a joint interval, in words."""
+    value, low, high = scores(joint=True).loc[name, ["difference", "low", "high"]]
+    better = (value, low, high) if value > 0 else (-value, -high, -low)
+    return "{:.4f} ({:.4f} to {:.4f})".format(*better)
 
 
 def ceiling():

@@ -1214,6 +1214,7 @@ def trials():
     fixed = {"rate": np.inf}
     return {
         "Table 8: 5 and 3 active": (light, regular(8), ~regular(8).top_k.isin([5, 3]), None),
+        "Table 8: 2 active": (light, regular(8), regular(8).top_k != 2, None),
         "Table 9: 6 and 3 active": (large, regular(9), ~regular(9).top_k.isin([6, 3]), fixed),
         "Table 9: 3 active": (large, regular(9), regular(9).top_k != 3, fixed),
         "Table 12: pruned, from Table 8": (light, both, both.table == 8, None),
@@ -1240,6 +1241,32 @@ def held_out(name):
         return 100 * fit(law, chosen, RELATIVE_SQUARES, hold=hold).mean_error(tested)
 
     return error(rows), *intervals.interval(intervals.bootstrap(error, rows, "concurrency", draws=100))
+
+
+def speedup_errors(fitted, table):
+    """Predicted over measured speed-up, less one, by load up to 128 (rows) and number of experts (columns)."""
+    rows = regular(table).assign(ratio=lambda rows: fitted.predict(rows) / fitted.law.observed(rows))
+    ratio = rows.pivot(index="concurrency", columns=EXPERTS[table], values="ratio")
+    return ratio.rdiv(ratio[ratio.columns.max()], axis=0) - 1
+
+
+@cache
+def held_out_speedups(name):
+    """Predicted over measured speed-up, less one, of the cells that a trial holds out."""
+    fitted, held = trained(name)
+    table = int(name.removeprefix("Table ").partition(":")[0])
+    return speedup_errors(fitted, table)[sorted(held[EXPERTS[table]].unique())]
+
+
+NEIGHBOURS = {(8, 5): (4, 6), (8, 3): (2, 4), (9, 6): (4, 8)}
+"""Columns of Tables 8 and 9 that a trial holds out between two others."""
+
+
+def between_neighbours(table, n):
+    """Geometric mean of the neighbours of a column over its own throughput (and so speed-up), less one."""
+    low, high = NEIGHBOURS[table, n]
+    measured = wide(table).loc[:REGULAR]
+    return np.sqrt(measured[low] * measured[high]) / measured[n] - 1
 
 
 def with_floor(law, rows, floor):
