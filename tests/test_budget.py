@@ -226,6 +226,11 @@ def test_the_command_prints_the_answers(served):
     assert ("N served" in shown) == (served is not None)
 
 
+def test_a_million_tokens_can_be_served():
+    rows = {row["law"]: row for row in advice.answers(1e20, tokens_served=1e6)}
+    assert rows["besiroglu2024"]["served_active"] == pytest.approx(rows["besiroglu2024"]["n_active"], rel=1e-3)
+
+
 def test_the_page_shows_what_the_command_prints():
     """The table of the chapter, and the sizes of its first screen."""
     page = nbformat.read(ROOT / "chapters" / "07-budget.ipynb", as_version=4)
@@ -266,6 +271,7 @@ def test_the_page_shows_what_the_command_prints():
         (["--all", "--flops", "nan"], "Parameter flops has the value nan"),
         (["--all", "--flops", 1e40], "Parameter flops has the value 1e+40"),
         (["--all", "--flops", 1e20, "--tokens-served", -1], "Parameter tokens_served has the value -1"),
+        (["--all", "--flops", 1e20, "--tokens-served", 0.9e6], "Parameter tokens_served has the value 900000"),
         (["--all", "--flops", 1e20, "--tokens-served", 1e30], "Parameter tokens_served has the value 1e+30"),
         (["--all", "--flops", 1e20, "--gpus", 2], "Option --gpus does not go with --all"),
         (["--all", "--flops", 1e20, "--extrapolate"], "Option --extrapolate does not go with --all"),

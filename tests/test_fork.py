@@ -210,6 +210,12 @@ def test_what_others_call_a_column_is_hinted_at(header, column, tmp_path):
     assert any(f'--map "{column}={header}"' in said for said in warnings)
 
 
+def test_one_column_is_hinted_at_once(tmp_path):
+    """Both sizes are called 'params' by others; after the first is found, the second has none left."""
+    warnings = json.loads(run("data", "check", written(tmp_path, "params,x\n1e9,1\n"), "--json").stdout)["warnings"]
+    assert [said.split("--map ")[1] for said in warnings if "=params" in said] == ['"n_active=params")?']
+
+
 # Chapters
 
 

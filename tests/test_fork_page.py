@@ -169,7 +169,9 @@ def test_the_figure_of_a_fit(drawn):
 
 def test_the_figure_of_scores(drawn):
     """The best stands on top, and each law beside its own forward error."""
-    (ax,) = drawn(page.draw_scores(compared())).axes
+    figure = drawn(page.draw_scores(compared()))
+    (ax,) = figure.axes
+    assert figure.get_figheight() == pytest.approx(0.8 + 0.28 * len(ax.patches))
     assert [bar.get_width() for bar in ax.patches] == [0.25, 0.1]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["wang2024", "dense"]
     assert ax.lines[0].get_xdata().tolist() == [0.3, 0.4]

@@ -430,6 +430,14 @@ def test_notes_on_formats():
 # Families and options
 
 
+def test_heads_of_full_attention_have_the_width_of_the_familys_code_where_none_is_said():
+    """Transformers' Gemma4TextConfig: global_head_dim is 512 by default."""
+    text = config("gemma-4-26b-a4b")["text_config"]
+    silent = {name: value for name, value in text.items() if name != "global_head_dim"}
+    said = [parse({"text_config": silent | more}).n_total for more in ({}, {"global_head_dim": 512})]
+    assert said[0] == said[1] != parse({"text_config": silent | {"global_head_dim": 1024}}).n_total
+
+
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
