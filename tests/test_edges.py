@@ -35,6 +35,13 @@ from moelaws.teaching import answers
 # Searches
 
 
+def dense_rows():
+    """Return runs whose loss is the sum of Hoffmann's form with its usual sizes."""
+    grid = np.array([(n, d) for n in (1e8, 3e8, 1e9, 3e9) for d in (2e9, 1e10, 6e10)])
+    loss = 1.7 + 400 / grid[:, 0] ** 0.34 + 400 / grid[:, 1] ** 0.28
+    return pd.DataFrame({"n_active": grid[:, 0], "n_tokens": grid[:, 1], "loss": loss})
+
+
 def problem(name, hold=None, loss=estimation.LOG_SQUARES, tie=None):
     """Return the problem of a law on some runs."""
     rng = np.random.default_rng(3)
@@ -49,6 +56,15 @@ def test_only_coefficients_of_one_term_are_measured_by_what_they_contribute():
     names = [parameter.name for parameter in free.law.parameters]
     assert [names[free.indices[place][0]] for place in optimise.Contributions(free).linear] == ["E", "A", "B"]
     assert [names[tied.indices[place][0]] for place in optimise.Contributions(tied).linear] == ["E"]
+
+
+def test_a_fit_reads_a_file_as_it_reads_a_table(tmp_path):
+    rows = dense_rows()
+    rows.to_csv(tmp_path / "runs.csv", index=False)
+    law = laws.LAWS["dense"]
+    assert estimation.fit(law, tmp_path / "runs.csv").values == pytest.approx(
+        estimation.fit(law, rows).values, rel=1e-6
+    )
 
 
 @pytest.mark.parametrize(("status", "converged"), [(-1, False), (0, False), (1, True), (2, True), (3, True)])
