@@ -122,6 +122,8 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if not isinstance(item, IPyNbCell):
             item.add_marker(pytest.mark.filterwarnings("error"))
+            # IPython leaves the closing of its history to the garbage collector; Python 3.13 says so.
+            item.add_marker(pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning"))
         elif absent(item.path):
             reason = f"{item.path.name} was made from public runs that are not here ({', '.join(absent(item.path))})"
             item.add_marker(pytest.mark.skip(reason=f"{reason}; MOELAWS_DATA can name a folder that holds them."))

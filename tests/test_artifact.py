@@ -266,7 +266,7 @@ def test_a_target_is_tested_before_the_fit(tmp_path, monkeypatch):
         ("link", "this is a link"),
         ("loop", "loop: "),
         ("x" * 300, "the folder cannot be written (File name too long)"),
-        ("a\0b", "the folder cannot be written (embedded null"),
+        ("a\0b", "the folder cannot be written ("),
         ("nowhere/fit", "there is no folder 'nowhere'"),
     ):
         with pytest.raises(InputError) as error:

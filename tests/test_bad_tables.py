@@ -115,7 +115,7 @@ TABLES = {
     "no such mapping": (TEXT, ["--mapping", "nowhere.yaml"], "nowhere.yaml: there is no such file"),
     "a target in no folder": (TEXT, ["--out", "nowhere/kept"], "there is no folder 'nowhere'"),
     "a target that is there": (TEXT, ["--out", "."], "something is there already"),
-    "an expression left open": (TEXT, ["--map", "flops== (("], "cannot be read (EOF in multi-line statement)"),
+    "an expression left open": (TEXT, ["--map", "flops== (("], "EOF in multi-line statement)"),
     "a picture without a name": (TEXT, ["--plot", ""], "'': the name of a picture ends in"),
     "a name that is too long": (TEXT, ["--out", "x" * 300], "the folder cannot be written"),
     "a picture of no kind": (TEXT, ["--plot", "fit.doc"], "the name of a picture ends in .png, .svg, .pdf"),

@@ -300,7 +300,7 @@ def test_pictures_that_cannot_be_written(tmp_path):
             output.check_picture(str(tmp_path / name))
     with pytest.raises(InputError, match=r"x\.png: the file cannot be written \(No such file or directory\)\.$"):
         output.check_picture(str(tmp_path / "nowhere" / "x.png"))
-    with pytest.raises(InputError, match=r"^a\x00\.png: the file cannot be written \(embedded null byte\)\.$"):
+    with pytest.raises(InputError, match=r"^a\x00\.png: the file cannot be written \(.*embedded null .*\)\.$"):
         output.check_picture("a\0.png")
 
 

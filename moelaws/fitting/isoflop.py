@@ -189,8 +189,9 @@ def _where_flat(slope: Polynomial, variance: Floats, best: float, reach: float) 
         for j in range(1, len(variance)):
             errors += Polynomial([*[0.0] * (i + j - 2), i * j * variance[i, j]])
     roots = (slope**2 - reach**2 * errors).roots()
-    ends = np.sort(roots.real[np.abs(roots.imag) < 1e-9 * np.maximum(np.abs(roots.real), 1)])
-    below, above = ends[ends <= best + 1e-9], ends[ends >= best - 1e-9]  # of exact rows both are the minimum
+    # Of exact rows both ends are the minimum, a double root, which rounding moves by the root of its size.
+    ends = np.sort(roots.real[np.abs(roots.imag) < 1e-7 * np.maximum(np.abs(roots.real), 1)])
+    below, above = ends[ends <= best + 1e-7], ends[ends >= best - 1e-7]
     return min(below[-1], best) if len(below) else -np.inf, max(above[0], best) if len(above) else np.inf
 
 
