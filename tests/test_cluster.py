@@ -27,9 +27,7 @@ def test_a_dask_cluster_gives_the_same_draws():
     fitted = fit(LAWS["power_product"], table())
     here = uncertainty.refits(fitted, by="run", draws=40)
     with (
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None, host="127.0.0.1"
-        ) as cluster,
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None) as cluster,
         distributed.Client(cluster),
         joblib.parallel_config(backend="dask"),
     ):
