@@ -121,7 +121,7 @@ def pytest_collection_modifyitems(items):
     absent = cache(execute.absent)
     for item in items:
         if not isinstance(item, IPyNbCell):
-            item.add_marker(pytest.mark.filterwarnings("error"))
+            item.add_marker(pytest.mark.filterwarnings("error"), append=False)  # a test may ignore some
             # IPython leaves the closing of its history to the garbage collector; Python 3.13 says so.
             item.add_marker(pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning"))
         elif absent(item.path):
