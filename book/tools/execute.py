@@ -66,11 +66,9 @@ def stale(chapter: Path) -> bool:
         The chapter's text, ``chapters/NN-key.md``. Public runs that are not here count as unchanged.
     """
     notebook = _stored(chapter)
-    gone = absent(chapter)
+    gone = _absent(notebook)
     recorded = {name: value for name, value in _recorded(notebook).items() if name not in gone}
-    if not recorded or recorded != _inputs(recorded):
-        return True
-    return not _answered(notebook) or touched(chapter)
+    return not recorded or recorded != _inputs(recorded) or not _answered(notebook) or _touched(notebook)
 
 
 def touched(chapter: Path) -> bool:
@@ -81,8 +79,7 @@ def touched(chapter: Path) -> bool:
     chapter : Path
         The chapter's text or its notebook.
     """
-    notebook = _stored(chapter)
-    return notebook.metadata.get("moelaws", {}).get("outputs") != _outputs(notebook)
+    return _touched(_stored(chapter))
 
 
 def absent(chapter: Path) -> list[str]:
@@ -98,8 +95,7 @@ def absent(chapter: Path) -> list[str]:
     list of str
         Labels such as ``"public_runs/clark2022/curves.csv.gz"``.
     """
-    files = registry.by_label()
-    return [name for name in _recorded(_stored(chapter)) if name in files and files[name].here is None]
+    return _absent(_stored(chapter))
 
 
 def execute(chapter: Path) -> None:
@@ -199,6 +195,15 @@ def _stored(chapter: Path) -> nbformat.NotebookNode:
 
 def _recorded(notebook: nbformat.NotebookNode) -> dict[str, str]:
     return dict(notebook.metadata.get("moelaws", {}).get("inputs", {}))
+
+
+def _absent(notebook: nbformat.NotebookNode) -> list[str]:
+    files = registry.by_label()
+    return [name for name in _recorded(notebook) if name in files and files[name].here is None]
+
+
+def _touched(notebook: nbformat.NotebookNode) -> bool:
+    return notebook.metadata.get("moelaws", {}).get("outputs") != _outputs(notebook)
 
 
 def _answered(notebook: nbformat.NotebookNode) -> bool:
