@@ -266,12 +266,12 @@ def test_a_target_is_tested_before_the_fit(tmp_path, monkeypatch):
         ("link", "this is a link"),
         ("loop", "loop: "),
         ("x" * 300, "the folder cannot be written (File name too long)"),
-        ("a\0b", "the folder cannot be written ("),
+        ("a\0b", "the folder cannot be written (embedded null"),
         ("nowhere/fit", "there is no folder 'nowhere'"),
     ):
         with pytest.raises(InputError) as error:
             artifact.reserve(tmp_path / name)
-        assert sentence in str(error.value)
+        assert sentence in re.sub(r"\(\w+: embedded", "(embedded", str(error.value))  # 3.13 names the call, too
     monkeypatch.setattr(artifact.tempfile, "mkdtemp", lambda *_: (_ for _ in ()).throw(PermissionError(13, "Denied")))
     with pytest.raises(InputError, match=r"the folder cannot be written .Denied"):
         artifact.reserve(tmp_path / "new")

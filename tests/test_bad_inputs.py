@@ -460,12 +460,12 @@ def test_places_that_are_no_file(tmp_path, monkeypatch):
         (str(tmp_path / "pipe"), "it is no regular file; '-' reads standard input"),
         (str(tmp_path / "nothing"), "there is no such file"),
         ("x" * 5000, "the file cannot be read (file name too long)"),
-        ("a\0b", "the file cannot be read ("),
+        ("a\0b", "the file cannot be read (embedded null"),
         ("/dev/zero", "it is no regular file"),
     ):
         with pytest.raises(InputError) as error:
             table.read(name, ["loss"])
-        assert sentence in str(error.value)
+        assert sentence in re.sub(r"\(\w+: embedded", "(embedded", str(error.value))  # 3.13 names the call, too
         assert len(str(error.value)) < 400
     (tmp_path / "mine.csv").write_bytes(GOOD)
     with pytest.raises(InputError, match="larger than"):

@@ -43,6 +43,7 @@ N, E, D, C, LOSS = range(5)
 ROWS = len(LINES) - 1
 
 # name: (content of the file, options, part of the sentence)
+EOF = "unexpected EOF" if sys.version_info >= (3, 12) else "EOF"  # as Python says it
 TABLES = {
     "empty file": (b"", [], "the file is empty"),
     "blank file": (b" \n\n", [], "the file is empty"),
@@ -115,7 +116,7 @@ TABLES = {
     "no such mapping": (TEXT, ["--mapping", "nowhere.yaml"], "nowhere.yaml: there is no such file"),
     "a target in no folder": (TEXT, ["--out", "nowhere/kept"], "there is no folder 'nowhere'"),
     "a target that is there": (TEXT, ["--out", "."], "something is there already"),
-    "an expression left open": (TEXT, ["--map", "flops== (("], "EOF in multi-line statement)"),
+    "an expression left open": (TEXT, ["--map", "flops== (("], f"cannot be read ({EOF} in multi-line statement)"),
     "a picture without a name": (TEXT, ["--plot", ""], "'': the name of a picture ends in"),
     "a name that is too long": (TEXT, ["--out", "x" * 300], "the folder cannot be written"),
     "a picture of no kind": (TEXT, ["--plot", "fit.doc"], "the name of a picture ends in .png, .svg, .pdf"),
