@@ -9,6 +9,7 @@ import shutil
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
@@ -421,7 +422,8 @@ def test_a_figure_opens_at_full_size_by_keyboard(pages, address, tab):
     tab.set_viewport_size(PHONE)
     tab.goto(address + name, wait_until="load")
     picture = tab.locator(".picture").first
-    small, opener, frame = (picture.locator(part) for part in ("> img", "summary", "details > div"))
+    small = picture.locator("> .panels" if picture.locator("> .panels").count() else "> img")
+    opener, frame = picture.locator("summary"), picture.locator("details > div")
     assert frame.is_hidden()
     opener.press("Enter")
     tab.wait_for_selector(".full-size .scrolls")
@@ -433,6 +435,21 @@ def test_a_figure_opens_at_full_size_by_keyboard(pages, address, tab):
     tab.wait_for_function("document.activeElement.scrollLeft > 0")
     opener.press("Enter")
     assert small.is_visible()
+
+
+def test_a_phone_shows_panels_one_below_the_other(pages, address, tab):
+    name = next(name for name, soup in pages.items() if soup.select("article .panels"))
+    tab.set_viewport_size(PHONE)
+    tab.goto(address + name, wait_until="load")
+    picture = tab.locator(".picture:has(> .panels)").first
+    assert picture.locator("> img").is_hidden()
+    boxes = [panel.bounding_box() for panel in picture.locator("> .panels > img").all()]
+    assert len(boxes) > 1
+    assert all(upper["y"] + upper["height"] <= lower["y"] for upper, lower in pairwise(boxes))
+    assert {box["width"] for box in boxes} == {picture.bounding_box()["width"]}
+    tab.set_viewport_size(WIDE)
+    assert picture.locator("> .panels").is_hidden()
+    assert picture.locator("> img").is_visible()
 
 
 def test_search_finds_a_page(address, tab, pages):

@@ -1,6 +1,5 @@
 """Mend the built pages where theme and extensions leave a keyboard or screen reader user stuck."""
 
-from copy import copy
 from pathlib import Path
 
 from bs4 import BeautifulSoup
@@ -50,23 +49,9 @@ def mend(soup):
     for table in soup.select("article table"):
         if not table.find_parent(class_=FRAME):
             table.wrap(soup.new_tag("div", attrs={"class": FRAME}))
-    for image in soup.select("article .cell_output img"):
-        if not image.find_parent(class_="picture"):
-            offer_full_size(soup, image)
     # Icons say nothing that their buttons do not say.
     for icon in soup.select('i[class*="fa-"]'):
         icon["aria-hidden"] = "true"
-
-
-def offer_full_size(soup, image):
-    """Put a figure, which a phone shows whole and small, above a part that opens and holds it at full size."""
-    frame = soup.new_tag("div", attrs={"class": FRAME})
-    frame.append(copy(image))
-    words = soup.new_tag("summary")
-    words.string = "Full size"
-    part = soup.new_tag("details", attrs={"class": "full-size"})
-    part.extend([words, frame])
-    image.wrap(soup.new_tag("div", attrs={"class": "picture"})).append(part)
 
 
 def name_table(soup, table):

@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.spines import Spine
 from matplotlib.text import Text
+from panels import panels
 
 MIME = "application/vnd.moelaws.figure+json"
 FAR = 1e9
@@ -36,7 +37,7 @@ def describe(figure):
     """Return what a figure draws: one JSON text for the figure, each of its axes and each artist in them."""
     figure.draw_without_rendering()  # places ticks and applies limits
     texts = [text.get_text() for text in figure.findobj(Text) if text.axes is None and text.get_text()]
-    found = [{"size": figure.get_size_inches().tolist(), "texts": texts}]
+    found = [{"size": figure.get_size_inches().tolist(), "texts": texts, "panels": panels(figure)}]
     for ax in [*figure.axes, *(child for parent in figure.axes for child in parent.child_axes)]:
         found += [_axes(ax), *filter(None, (_artist(artist, ax) for artist in ax.get_children()))]
     return [json.dumps(part, ensure_ascii=False, default=float) for part in found]
