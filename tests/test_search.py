@@ -26,8 +26,8 @@ def noisy(count, seed):
 
 
 def small_runs():
-    """The rows that the chapter on small runs fits."""
-    runs = data.load("small_moe_runs/runs")
+    """Rows of the grid that the chapter on small runs fits."""
+    runs = data.load("small_moe_runs/runs").query("plan == 'grid'")
     expansion = runs.n_routed // runs.top_k
     routers = runs.n_routed.where(runs.n_routed > 1, 0) * runs.n_layers * runs.d_model
     runs = runs.assign(n_routed=expansion, n_dense=runs.n_active - routers, activation_ratio=1 / expansion)
@@ -129,6 +129,20 @@ def test_the_lowest_of_several_valleys_is_found(seed, loss):
     assert result.objective <= min(reached) * (1 + 1e-9)
     assert result.starts.objective_end[0] > result.objective * 1.01
     assert result.status == "converged"
+
+
+@pytest.mark.parametrize(("agreeing", "to_their_ends"), [(1, optimise.FOLLOWED // 2), (2, 1)])
+def test_the_lowest_are_followed_until_two_have_the_same_end(monkeypatch, agreeing, to_their_ends):
+    problem, tolerances, follow = fit(Dense(), noisy(40, 1)).problem, [], optimise.least_squares
+
+    def counted(problem, start, tolerance=0.0):
+        tolerances.append(tolerance)
+        return follow(problem, start, optimise.ROUGH)
+
+    monkeypatch.setattr(optimise, "least_squares", counted)
+    monkeypatch.setattr(optimise, "reached", lambda problem, lows: agreeing)
+    optimise.search(problem, 5)
+    assert tolerances == [optimise.ROUGH] * optimise.FOLLOWED + [1e-15] * to_their_ends + [0.0]
 
 
 def test_valleys_come_first():
