@@ -169,7 +169,7 @@ def fitting():
     """Return runs to fit: simulated ones, whose coefficients are known, and the book's own dense ones."""
     columns = ["n_active", "n_tokens", "loss", "group"]
     simulated = data.load("examples/isoflop").assign(group=lambda table: np.arange(len(table)))
-    runs = data.load("small_moe_runs/runs").query("n_routed == 1 and annealed == 'yes'")
+    runs = data.load("small_moe_runs/runs").query("n_routed == 1 and plan == 'grid'")
     own = runs.assign(group=runs.groupby("trunk").ngroup())
     known = [dense.BESIROGLU["alpha"], dense.BESIROGLU["beta"]]
     return {

@@ -34,6 +34,7 @@ def comparisons() -> Iterator[tuple[str, str, Comparison]]:
     laws = [LAWS[name] for name in MARIN_LAWS]
     yield "marin", "largest flops", compare(laws, rows, (rows.flops < 2e20).to_numpy(), "flops")
     rows, laws = ledger.module("small_moe_runs").fitted(), [LAWS[name] for name in SMALL_LAWS]
+    rows = rows[rows.plan == "grid"]
     for column, train in (
         ("flops", rows.flops <= rows.flops.quantile(0.75)),
         ("n_routed", rows.n_routed < rows.n_routed.max()),

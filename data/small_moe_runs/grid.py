@@ -22,9 +22,9 @@ DECAY = 0.25
 """Share of a run's tokens over which the learning rate falls to zero."""
 BALANCE = 0.1
 """Weight of the load-balancing loss; with 0.01, the fullest of 32 experts got 5 times its share, now 1.6."""
-LAYERS = {32: 2, 48: 3, 64: 3, 96: 4, 128: 5}
+LAYERS = {32: 2, 48: 3, 64: 3, 96: 4, 128: 5, 256: 7, 512: 9}
 """Layers of each backbone, by its width."""
-HEADS = {32: 1, 48: 2, 64: 2, 96: 3, 128: 4}
+HEADS = {32: 1, 48: 2, 64: 2, 96: 3, 128: 4, 256: 8, 512: 16}
 """Attention heads of each backbone, by its width: 32 wide, at width 48 24."""
 SEARCHED = {
     32: (4e-3, 8e-3, 16e-3, 32e-3),
@@ -136,7 +136,8 @@ class EndPoint:
 def learning_rates() -> dict[int, float]:
     """Return, by width, the learning rate whose mean loss in ``lr_search.csv`` is smallest.
 
-    Width 48 was not searched; it takes the geometric mean of its neighbours' rates.
+    Width 48 was not searched; it takes the geometric mean of its neighbours' rates. Nor were the widths above 128, whose
+    rates fall as one over the width.
 
     Raises
     ------
@@ -152,7 +153,7 @@ def learning_rates() -> dict[int, float]:
         )
     mean = runs.groupby(["d_model", "learning_rate"]).loss.mean()
     found = {width: float(mean[width].idxmin()) for width in SEARCHED}
-    return found | {48: float(f"{math.sqrt(found[32] * found[64]):.3g}")}
+    return found | {48: float(f"{math.sqrt(found[32] * found[64]):.3g}"), 256: found[128] / 2, 512: found[128] / 4}
 
 
 def trunk(
@@ -243,6 +244,12 @@ def new_width() -> list[EndPoint]:
     return sorted(ends([trunk(48, expansion) for expansion in EXPANSIONS], 22), key=_cost)
 
 
+def wide() -> list[EndPoint]:
+    """Return runs of widths that want a GPU, up to the largest number of tokens that sees the text once."""
+    trunks = [trunk(size, expansion) for size in (256, 512) for expansion in (1, 8, 64)]
+    return sorted(ends(trunks, 21, 22, 23, 24), key=_cost)
+
+
 def _cost(point: EndPoint) -> tuple[int, str]:
     return point.flops, point.name
 
@@ -266,6 +273,7 @@ PLANS = {
     "recipe": recipe,
     "longest": longest,
     "new-width": new_width,
+    "wide": wide,
     "search": search,
     "smoke": smoke,
 }
