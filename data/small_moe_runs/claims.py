@@ -380,6 +380,31 @@ def scores(region):
     return left_out(region).score(draws=4 * DRAWS, level=level, baseline="dense").table
 
 
+# A width that no fit has seen
+
+
+@cache
+def new_width():
+    """What each law predicted for the runs of the new width before they were trained, with the losses they ended at."""
+    runs = every_run()
+    ended = runs[runs.plan == "new-width"].set_index("run").loss
+    table = data.load("small_moe_runs/predicted")
+    return table.assign(loss=table.run.map(ended), inside=lambda t: (t.run_low <= t.loss) & (t.loss <= t.run_high))
+
+
+@cache
+def chosen_for_new_width():
+    """The law that leaving out each width of the grid in turn chooses."""
+    return new_width().groupby("law").left_out.first().idxmin()
+
+
+@cache
+def errors_at_new_width():
+    """Root mean square error of each law at the new width, nats per token."""
+    table = new_width()
+    return np.sqrt(((table.value - table.loss) ** 2).groupby(table.law).mean())
+
+
 # Leverage
 
 
