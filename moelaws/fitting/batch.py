@@ -130,11 +130,11 @@ def _expanded(
     Of one row of coefficients for all rows of weights, or of one each.
     """
     loss, spread, theta = problem.loss, problem.spread, problem.theta(free)
-    predicted = problem.law.predict(theta, problem.columns)
+    predicted, gradient = problem.law.expand(theta, problem.columns)
     errors = loss.errors(predicted, problem.observed)
     slopes = loss.slope(predicted, problem.observed)[..., None, :]
     # Rows come last in memory, too, which makes the products below several times faster.
-    matrix = np.multiply(np.swapaxes(problem.law.gradient(theta, problem.columns), 1, 2), slopes, order="C")
+    matrix = np.multiply(np.swapaxes(gradient, 1, 2), slopes, order="C")
     across, tangent = matrix.swapaxes(1, 2), spread @ path.tangent(free)
     bent = weights * (loss.irls_weight(errors) if rough else loss.curvature(errors)) if loss.delta else weights
     squares = tangent.swapaxes(1, 2) @ ((matrix * bent[:, None]) @ across) @ tangent

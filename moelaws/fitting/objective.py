@@ -141,10 +141,8 @@ class Problem:
 
     def jacobian(self, free: Floats) -> Floats:
         """Return the derivative of the errors, shape (rows, free coefficients)."""
-        theta = self.theta(free)
-        predicted = self.law.predict(theta, self.columns)
-        gradient = self.law.gradient(theta, self.columns) @ self.spread
-        return np.asarray(gradient * self.loss.slope(predicted, self.observed)[:, None])
+        predicted, gradient = self.law.expand(self.theta(free), self.columns)
+        return np.asarray(gradient @ self.spread * self.loss.slope(predicted, self.observed)[:, None])
 
     def unit_jacobian(self, free: Floats) -> tuple[Floats, Floats]:
         """Return the Jacobian in columns of unit length, and the lengths that they had; one for a column of zeros."""

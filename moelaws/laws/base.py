@@ -132,17 +132,21 @@ class Law(ABC):
 
     def gradient(self, theta: Floats, table: Columns) -> Floats:
         """Return the derivative of the prediction, shape (..., rows, parameters)."""
+        return self.expand(theta, table)[1]
+
+    def expand(self, theta: Floats, table: Columns) -> tuple[Floats, Floats]:
+        """Return the prediction, shape (..., rows), and its derivative, shape (..., rows, parameters)."""
         coefficients, shape = self._split(theta)
         terms = self.terms(shape, table)
         gradient = np.concatenate([terms, self._by_shape(coefficients, shape, table, terms)], axis=-1)
-        if self.link == "identity":
-            return gradient
         total = (terms @ coefficients[..., None])[..., 0]
-        gradient *= self.steepness(total, shape)[..., None]
+        response = self.respond(total, shape)
+        if self.link != "identity":
+            gradient *= self.steepness(total, shape)[..., None]
         if self.link == "power":
-            by_power = self.respond(total, shape) * np.log(np.maximum(total, _LEAST))
+            by_power = response * np.log(np.maximum(total, _LEAST))
             gradient[..., len(self.linear) + self._place(self.exponent)] += by_power
-        return gradient
+        return response, gradient
 
     def theta(self, values: Mapping[str, float]) -> Floats:
         """Return the coefficients for parameter values by name."""
