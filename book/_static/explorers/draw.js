@@ -134,7 +134,7 @@ window.moelaws = (() => {
         if (!inside([px(a), py(b)])) continue;
         const end = px(a) > (left + width - right) / 2;
         body.append(element("path", { class: "mark", transform: `translate(${px(a)} ${py(b)})`,
-          d: "M0-7L7 0L0 7L-7 0Z" }, element("title", {}, words || "printed")),
+          d: "M0-7L7 0L0 7L-7 0Z" }, element("title", {}, words || item.label || "printed")),
           element("text", { class: "words", x: px(a) + (end ? -11 : 11), y: py(b) + 4,
             "text-anchor": end ? "end" : "start" }, width < 500 ? "" : words));
       } else if (item.rule) {

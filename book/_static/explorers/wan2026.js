@@ -115,7 +115,7 @@
         items: [...shades, { line: values("moe"), class: "moe", label: "with experts" }, { line: values("dense"), class: "dense", label: "dense" }, { rule: state.width },
           { dots: scale.rows.map((row) => [row[0], row[2], `width ${row[0]}: ${row[2]} layers with experts`]), class: "moe", label: `trained at ${digits(scale.flops, 1)} FLOP` },
           { dots: scale.rows.map((row) => [row[0], row[1], `width ${row[0]}: ${row[1]} dense layers`]), class: "dense" },
-          { mark: [middle[0], middle[2], "median of the tried widths"], label: "median of the tried widths" }] });
+          { mark: [middle[0], middle[2], ""], label: "median of the tried widths" }] });
       const experts = chart({ width, height: 190, label: `Width of an expert over the width. ${sentence}`, x: X,
         y: logAxis("width of an expert", 30, 1e4),
         items: [...shades, { line: values("expert"), class: "moe", label: "width of an expert" }, { rule: state.width },
