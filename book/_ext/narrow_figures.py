@@ -70,8 +70,9 @@ def offer_all(app, exception):
     if exception is not None or app.builder.format != "html":
         return
     panels = {}
-    for path in Path(app.srcdir).glob("**/*.ipynb"):
-        panels |= pictures(nbformat.read(path, as_version=4))
+    for path in (Path(app.env.doc2path(name)) for name in app.env.found_docs):
+        if path.suffix == ".ipynb":
+            panels |= pictures(nbformat.read(path, as_version=4))
     for path in Path(app.outdir).rglob("*.html"):
         soup = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
         images = [image for image in soup.select("article .cell_output img") if not image.find_parent(class_="picture")]
