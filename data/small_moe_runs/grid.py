@@ -136,8 +136,8 @@ class EndPoint:
 def learning_rates() -> dict[int, float]:
     """Return, by width, the learning rate whose mean loss in ``lr_search.csv`` is smallest.
 
-    Width 48 was not searched; it takes the geometric mean of its neighbours' rates. Nor were widths above 128, whose rates
-    fall as one over the width.
+    Width 48 was not searched; it takes the geometric mean of its neighbours' rates. Nor were widths above 128,
+    whose rates fall as one over the width.
 
     Raises
     ------
