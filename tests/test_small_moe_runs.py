@@ -111,10 +111,11 @@ def test_rows_belong_to_the_plan():
 
 
 def test_rows_cover_what_was_asked_for():
-    assert len(RUNS) >= 150
-    assert (RUNS.seed > 0).sum() >= 20
+    assert len(RUNS) >= 250
+    assert (RUNS.seed > 0).sum() >= 80
     assert RUNS.flops.max() > 100 * RUNS.flops.min()
-    assert (RUNS[RUNS.top_k <= 2].groupby("d_model").n_tokens.nunique() >= 4).all()
+    main = RUNS[(RUNS.top_k <= 2) & (RUNS.plan != "new-width")]
+    assert (main.groupby("d_model").n_tokens.nunique() >= 4).all()
 
 
 def test_readme_makes_a_run_of_the_plan_again():
