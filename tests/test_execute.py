@@ -327,3 +327,20 @@ def test_an_editors_file_is_no_chapter(project, name):
     (project / "chapters" / name).symlink_to("nowhere")
     assert CliRunner().invoke(execute.main, ["00-one"]).exit_code == 0
     assert CliRunner().invoke(execute.main, ["00-on"]).output.endswith("there are 00-one, 01-two\n")
+
+
+def test_code_is_what_remains_without_comments_and_docstrings_also_beside_letters_outside_ascii():
+    source = '''"""Größe.
+
+Länge in μ·N"""
+
+X = "é # no comment"  # über alles
+"""Über X."""
+
+
+def f():
+    """É."""
+    # ö
+    return X  # ü
+'''
+    assert execute._code(source) == 'X = "é # no comment"\ndef f():\n    return X'

@@ -9,6 +9,7 @@ date. Public runs are recorded and compared where they are here; where they cann
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import io
 import json
@@ -243,24 +244,23 @@ def _pins(name: str) -> str:
 def _code(source: str) -> str:
     """Return a module's source without comments, docstrings and blank lines.
 
-    It is cut from the text, as syntax trees and tokens look different in each version of Python.
+    It is cut from the text, as syntax trees and tokens look different in each version of Python. Of tokens only the
+    lines are used: beside letters outside ASCII, some versions count the columns wrong.
     """
-    lines = source.splitlines(keepends=True)
-    layout = {tokenize.NL, tokenize.COMMENT}
-    tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
-    code = [token for token in tokens if token.type not in layout]
-    starts = {None, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
-    before = [None, *(token.type for token in code)]
+    lines = source.encode().splitlines(keepends=True)
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            line = lines[token.start[0] - 1].rstrip()
+            lines[token.start[0] - 1] = line.removesuffix(token.string.rstrip().encode()) + b"\n"
     docstrings = [
-        token
-        for token, previous, following in zip(code, before, code[1:], strict=False)
-        if token.type == tokenize.STRING and previous in starts and following.type == tokenize.NEWLINE
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
     ]
-    comments = [token for token in tokens if token.type == tokenize.COMMENT]
-    for token in sorted(docstrings + comments, key=lambda token: token.start, reverse=True):
-        (first, left), (last, right) = token.start, token.end
-        lines[first - 1 : last] = [lines[first - 1][:left] + lines[last - 1][right:]]
-    return "\n".join(line.rstrip() for line in "".join(lines).splitlines() if line.strip())
+    for node in sorted(docstrings, key=lambda node: node.lineno, reverse=True):
+        first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
+        lines[first : last + 1] = [lines[first][: node.col_offset] + lines[last][node.end_col_offset :]]
+    return "\n".join(line.rstrip() for line in b"".join(lines).decode().splitlines() if line.strip())
 
 
 def _relative(path: Path) -> str:
