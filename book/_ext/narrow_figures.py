@@ -66,21 +66,20 @@ def size_of(path):
 
 
 def offer_all(app, exception):
-    """Offer the figures of every page of a finished HTML build."""
+    """Offer the figures of every notebook's page of a finished HTML build."""
     if exception is not None or app.builder.format != "html":
         return
-    panels = {}
-    for path in (Path(app.env.doc2path(name)) for name in app.env.found_docs):
-        if path.suffix == ".ipynb":
-            panels |= pictures(nbformat.read(path, as_version=4))
-    for path in Path(app.outdir).rglob("*.html"):
-        soup = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
-        images = [image for image in soup.select("article .cell_output img") if not image.find_parent(class_="picture")]
-        for image in images:
-            file = path.parent / image["src"]
-            offer(soup, image, panels.get(file.name, []), size_of(file) if file.name in panels else (0, 0))
-        if images:
-            path.write_text(str(soup), encoding="utf-8")
+    for name in app.env.found_docs:
+        notebook, page = Path(app.env.doc2path(name)), Path(app.outdir, f"{name}.html")
+        if notebook.suffix != ".ipynb":
+            continue
+        panels = pictures(nbformat.read(notebook, as_version=4))
+        soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+        for image in soup.select("article .cell_output img"):
+            if not image.find_parent(class_="picture"):
+                file = page.parent / image["src"]
+                offer(soup, image, panels.get(file.name, []), size_of(file) if file.name in panels else (0, 0))
+        page.write_text(str(soup), encoding="utf-8")
 
 
 def setup(app):

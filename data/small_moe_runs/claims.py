@@ -26,10 +26,8 @@ NEED_WIDTHS = 3  # a region of fewer is one case
 # The runs
 
 
-@cache
-def every_run():
-    """All runs, with the columns that laws read: experts are counted as expansion."""
-    table = data.load("small_moe_runs/runs")
+def described(table):
+    """Runs with the columns that laws read: experts are counted as expansion."""
     expansion = table.n_routed // table.top_k
     routers = table.n_routed.where(table.n_routed > 1, 0) * table.n_layers * table.d_model
     return table.assign(
@@ -41,8 +39,13 @@ def every_run():
         log_e=np.log2(expansion),
         log_d=np.log2(table.n_tokens / SHORTEST),
         log_n=np.log2(table.d_model / 64),
-        log_loss=np.log(table.loss),
     )
+
+
+@cache
+def every_run():
+    """All runs, described."""
+    return described(data.load("small_moe_runs/runs")).assign(log_loss=lambda runs: np.log(runs.loss))
 
 
 @cache
@@ -389,7 +392,9 @@ def new_width():
     runs = every_run()
     ended = runs[runs.plan == "new-width"].set_index("run").loss
     table = data.load("small_moe_runs/predicted")
-    return table.assign(loss=table.run.map(ended), inside=lambda t: (t.run_low <= t.loss) & (t.loss <= t.run_high))
+    table = table.assign(loss=table.run.map(ended))
+    inside = (table.run_low <= table.loss) & (table.loss <= table.run_high)
+    return table.assign(off=table.value - table.loss, inside=inside)
 
 
 @cache
@@ -402,7 +407,7 @@ def chosen_for_new_width():
 def errors_at_new_width():
     """Root mean square error of each law at the new width, nats per token."""
     table = new_width()
-    return np.sqrt(((table.value - table.loss) ** 2).groupby(table.law).mean())
+    return np.sqrt((table.off**2).groupby(table.law).mean())
 
 
 # Leverage

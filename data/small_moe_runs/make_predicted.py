@@ -26,22 +26,15 @@ def error_left_out(law: str, runs: pd.DataFrame) -> float:
 
 
 def designs() -> pd.DataFrame:
-    """Return what the laws read of the runs to predict, experts counted as expansion."""
+    """Return what the laws read of the runs to predict."""
     points = grid.new_width()
-    models = [point.trunk.architecture for point in points]
-    routers = [model.n_routed * model.n_layers * model.d_model for model in models]
-    expansion = np.array([point.trunk.n_routed // point.trunk.top_k for point in points])
-    return pd.DataFrame(
-        {
-            "run": [point.name for point in points],
-            "n_active": [model.n_active for model in models],
-            "n_dense": [model.n_active - router for model, router in zip(models, routers, strict=True)],
-            "n_total": [model.n_total for model in models],
-            "n_routed": expansion,
-            "activation_ratio": 1 / expansion,
-            "n_tokens": [point.n_tokens for point in points],
-        }
-    )
+    trunks = [point.trunk for point in points]
+    models = [trunk.architecture for trunk in trunks]
+    table = {"run": [point.name for point in points], "n_tokens": [point.n_tokens for point in points]}
+    table |= {name: [getattr(one, name) for one in trunks] for name in ("d_model", "d_expert", "n_routed", "top_k")}
+    table |= {name: [getattr(one, name) for one in models] for name in ("n_layers", "n_active", "n_total")}
+    described: pd.DataFrame = ledger.module("small_moe_runs").described(pd.DataFrame(table))
+    return described
 
 
 def predicted(law: str, runs: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
