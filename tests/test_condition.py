@@ -37,7 +37,7 @@ ROWS = pd.DataFrame(
         ("annealed and n_active < 5e8", [0]),
         ("router == 'hash'", [1]),
         ('router == "A & B"', [2]),
-        ("router != 'hash'", [0, 2, 3]),
+        ("router != 'hash'", [0, 2]),  # the last cell is empty
         ("1e8 < n_active <= 1e9", [1, 2]),
         ("n_active * n_routed / 2 - 1 > 1.6e9 + 1", [2, 3]),
         ("-n_active > -2e8", [0]),
@@ -168,3 +168,29 @@ def test_a_backslash_is_no_news_of_pythons():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert where(ROWS, r"router == '\d' or n_routed == 1").tolist() == [True, False, False, False]
+
+
+def test_an_empty_cell_fulfils_no_comparison():
+    rows = pd.DataFrame({"lr": [0.002, np.nan, 0.004], "kind": ["a", None, "a  b"]})
+    assert where(rows, "lr != 0.002").tolist() == [False, False, True]
+    assert where(rows, "not lr == 0.002").tolist() == [False, True, True]
+    assert where(rows, "kind != 'a'").tolist() == [False, False, True]
+    assert where(rows, "lr < 1 and kind == 'a  b'").tolist() == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("condition", "reason"),
+    [
+        ("n_active > 1e8  # only large\nand loss < 3", "what follows # would not be read"),
+        ("n_active > 1e8 # ", "what follows # would not be read"),
+        ("n_active > 1e8\x1b[2J", "characters that cannot be printed"),
+        ("n_active > 1e8\u2028and loss < 3", "characters that cannot be printed"),
+    ],
+)
+def test_nothing_of_a_condition_is_passed_over(condition, reason):
+    with pytest.raises(InputError, match=reason):
+        where(ROWS, condition)
+
+
+def test_a_condition_may_have_lines():
+    assert where(ROWS, "n_active > 4e8\n  and loss > 0").tolist() == [False, False, True, False]

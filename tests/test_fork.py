@@ -295,6 +295,16 @@ def test_names_that_are_none(name, book):
         (("--table", EXAMPLES / "serving.csv", "--law", "step_time"), "Option --config is missing"),
         (("--table", EXAMPLES / "runs.csv", "--law", "dense", "--title", "{{ 7 * 7 }}"), "a mark such as *"),
         (("--table", EXAMPLES / "runs.csv", "--law", "dense", "--holdout", "x == '`a`'"), "without the mark `"),
+        # Another line would be a cell of the page, which the book executes.
+        (
+            ("--table", EXAMPLES / "runs.csv", "--law", "dense", "--holdout", "loss > 3\n\n~~~{code-cell}\nx\n~~~\n"),
+            "one line without",
+        ),
+        (
+            ("--table", EXAMPLES / "runs.csv", "--law", "dense", "--holdout", "loss > 3 # ~~~{code-cell}"),
+            "what follows # would not be read",
+        ),
+        (("--table", EXAMPLES / "serving.csv", "--law", "step_time", "--final"), "--final belongs to laws of training"),
         (("--table", EXAMPLES / "runs.csv", "--law", "dense", "--counts", "total"), "belongs to --law step_time"),
     ],
 )

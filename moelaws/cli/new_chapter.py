@@ -71,11 +71,16 @@ def new_chapter_command(
         raise InputError(
             "Option --title has no text, more than 80 letters or a mark such as *; a title of one line is expected."
         )
-    if holdout is not None and "`" in holdout:
-        raise InputError(f"Option --holdout is '{holdout[:80]}'; a condition without the mark ` is expected.")
+    if holdout is not None and ("`" in holdout or not holdout.isprintable()):
+        # It stands on the page, where another line could be a cell.
+        raise InputError(f"Option --holdout is '{holdout[:80]}'; one line without the mark ` is expected.")
     chapter.free(name)
     if law_name == "step_time":
-        made, report = _of_server(name, table, title, holdout, reading, counts)
+        if final:
+            raise InputError(
+                "Option --final belongs to laws of training runs; measurements of a server have no last one."
+            )
+        made, report = _of_server(name, table, title, holdout, condition, reading, counts)
         _say(made, report, as_json)
         return
     if counts is not None:
@@ -92,7 +97,13 @@ def new_chapter_command(
 
 
 def _of_server(
-    name: str, table: str, title: str | None, holdout: str | None, reading: dict[str, Any], counts: Any
+    name: str,
+    table: str,
+    title: str | None,
+    holdout: str | None,
+    condition: str | None,
+    reading: dict[str, Any],
+    counts: Any,
 ) -> "tuple[list[Path], dict[str, Any]]":
     """Write a chapter on the measurements of a server."""
     from moelaws.data import files
@@ -106,6 +117,7 @@ def _of_server(
         raise InputError("Option --config is missing; the config.json of the model is expected with --law step_time.")
     law = measured.law_of(huggingface.model(config))
     rows = measured.read([table], law, counts, mapping_of(**reading))
+    rows = rows if condition is None else rows[where(rows, condition)]
     rows = rows.drop(columns=[column for column in measured.MEASURES[1:] if column in rows])
     holdout = holdout or chapter.heaviest(rows)
     held = where(rows, holdout)

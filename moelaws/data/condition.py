@@ -121,9 +121,14 @@ def _quoted(condition: str) -> str:
 def _parsed(condition: str) -> ast.Expression:
     if len(condition) > LONGEST:
         raise _Refused(f"it has {len(condition)} characters; at most {LONGEST} are read")
+    line = condition.translate(dict.fromkeys(map(ord, "\n\r\t"), " ")).strip()
+    if not line.isprintable():
+        raise _Refused("it has characters that cannot be printed")
     words = {"&": "and", "|": "or", "~": "not"}
     try:
-        tokens = tokenize.generate_tokens(io.StringIO(" ".join(condition.split())).readline)
+        tokens = list(tokenize.generate_tokens(io.StringIO(line).readline))
+        if any(token.type == tokenize.COMMENT for token in tokens):
+            raise _Refused("what follows # would not be read")
         # As words they bind less tightly than comparisons, which is what is meant by them here.
         text = " ".join(words.get(token.string, token.string) for token in tokens if token.string)
         with warnings.catch_warnings():
@@ -159,7 +164,10 @@ def _compared(op: ast.cmpop, left: Any, right: Any, rows: int) -> NDArray[np.boo
         raise _Refused("a text is compared with a number")
     if not any(isinstance(value, np.ndarray) for value in (left, right)):
         raise _Refused("a comparison names no column")
-    return np.broadcast_to(np.asarray(_COMPARISONS[type(op)](left, right), dtype=bool), rows)
+    known = np.broadcast_to(pd.notna(left) & pd.notna(right), rows)
+    chosen = np.zeros(rows, dtype=bool)
+    chosen[known] = _COMPARISONS[type(op)](*(np.broadcast_to(side, rows)[known] for side in (left, right)))
+    return chosen
 
 
 def _is_text(value: Any) -> bool:
@@ -181,7 +189,7 @@ def _value(node: ast.expr, table: pd.DataFrame) -> Any:
                 raise _Refused(f"column '{node.id}' is a condition by itself")
             if pd.api.types.is_numeric_dtype(column):
                 return column.to_numpy(dtype=float, na_value=np.nan)
-            return column.fillna("").astype(str).to_numpy(dtype=object)
+            return column.astype(object).map(str, na_action="ignore").to_numpy(dtype=object)
         case ast.UnaryOp(op=ast.USub() | ast.UAdd()):
             operand = _number(node.operand, table)
             return -operand if isinstance(node.op, ast.USub) else operand
