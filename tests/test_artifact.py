@@ -184,7 +184,7 @@ def test_any_change_of_the_manifest_is_noticed(what, copy):
         (lambda _: "[" * 100_000, "it is nested too deeply"),
         (lambda _: '{"a":' * 100_000, "it is nested too deeply"),
         (lambda text: text + " " * 2**22, "the file is larger than 4 MiB"),
-        (changed(format=2), "this is no manifest of a saved fit (format: Input should be 6)"),
+        (changed(format=2), "this is no manifest of a saved fit (format: Input should be 7)"),
         (changed(sha256=""), "this is no manifest of a saved fit (sha256: "),
         (changed(sha256={}), "this is no manifest of a saved fit (sha256: "),
         (changed(loss={"space": "log", "delta": -1.0}), "(loss.delta: "),
@@ -241,7 +241,7 @@ NUMBERS = {"E": "0x1.8p+0", "A": "0x1.8p+8", "B": "0x1.8p+8", "alpha": "nan", "b
         ({}, {"draws_npy": npy(np.full((3, 4), np.nan))}, "holds numbers that are not finite"),
         ({}, {"draws_npy": npy(np.array([[object()] * 4]))}, "holds an array of shape (1, 4)"),
         ({}, {"draws_npy": HUGE}, "holds an array of shape (9999999999, 4)"),
-        ({}, {"draws_npy": b"PK no zip"}, "a zip archive"),
+        ({}, {"draws_npy": b"PK\x03\x04 no zip"}, "a zip archive"),
         ({}, {"draws_npy": b"nothing"}, "this is no saved fit"),
     ],
 )

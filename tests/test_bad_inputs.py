@@ -322,9 +322,9 @@ def test_a_parameter_at_its_bound_is_named():
 
 
 def test_starts_that_disagree_are_told():
-    (sentence,) = diagnosis.of_search(converged=True, disagreement=0.02, alone=0)
+    (sentence,) = diagnosis.of_search(converged=True, disagreement=0.02, alone=0, has_twin=False)
     assert sentence.startswith("Another search gets 0.02 lower in the objective")
-    (sentence,) = diagnosis.of_search(converged=True, disagreement=0.0, alone=21)
+    (sentence,) = diagnosis.of_search(converged=True, disagreement=0.0, alone=21, has_twin=False)
     assert sentence == "Only one of 21 starts led to this optimum, so that a better one may exist."
 
 

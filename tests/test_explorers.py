@@ -292,8 +292,7 @@ def test_an_explorer_fits_a_phone_and_axe_finds_nothing(visit, key):
     page = visit(key)
     for size in (WIDE, PHONE):
         page.set_viewport_size(size)
-        page.wait_for_timeout(100)
-        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+        page.wait_for_function(f"document.documentElement.scrollWidth <= {size['width']}")
         for mode, rules in (("light", ALL), ("dark", COLOURS)):
             page.evaluate("mode => { document.documentElement.dataset.theme = mode }", mode)
             assert not page.evaluate(RUN_AXE, rules)

@@ -268,7 +268,7 @@ def test_options_of_another_law_are_refused():
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("{", "this is no JSON file"),
+        ("{", "this is no JSON"),
         ("[1]", "an object with the values A, B, C, F, alpha, beta, gamma, d, E_start, E_max and no others"),
         (json.dumps(VALUES | {"zeta": 0}), "and no others is expected"),
         (json.dumps(VALUES | {"alpha": -1}), r"alpha is -1; a number from 0 to 3 is expected"),
@@ -284,7 +284,7 @@ def test_coefficients_that_cannot_be_used(tmp_path, text, sentence):
 
 
 def test_a_folder_of_another_law_or_none(tmp_path):
-    with pytest.raises(InputError, match="no coefficients can be read there"):
+    with pytest.raises(InputError, match="there is no such file"):
         yun2024.read_coefficients(tmp_path / "nothing")
     rows = pd.DataFrame({"n_active": [1e7, 1e8, 1e9, 1e9], "n_routed": [1, 8, 1, 8], "loss": [3.9, 3.0, 2.6, 2.4]})
     artifact.save(fit(artifact.find("power_product"), rows), tmp_path / "other")

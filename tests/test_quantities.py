@@ -215,13 +215,13 @@ def test_rows_that_scatter_more_than_seeds():
 
 def test_points_in_another_unit():
     law = problem("frontier", flops=[1e18, 1e20], loss=[3.0, 2.0])
-    far = 1e20 * rows.GAP
+    far = 1e20 * rows.FAR
     assert not list(rows.suspect_units(law, pd.DataFrame({"flops": [far]})))
     (above,) = rows.suspect_units(law, pd.DataFrame({"flops": [1.2 * far]}))
     assert above == (
-        f"Points have 'flops' by a factor of {1.2 * rows.GAP:.0e} above the fitted rows: is it in another unit?"
+        f"Points have 'flops' by a factor of {1.2 * rows.FAR:.0e} above the fitted rows: is it in another unit?"
     )
-    (below,) = rows.suspect_units(law, pd.DataFrame({"flops": [1e18 / rows.GAP / 1.2]}))
+    (below,) = rows.suspect_units(law, pd.DataFrame({"flops": [1e18 / rows.FAR / 1.2]}))
     assert " below the fitted rows" in below
 
 

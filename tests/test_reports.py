@@ -40,7 +40,7 @@ def fitted():
 def reported(**changed):
     """Return the report on what stands for a fit of three parameters, of which one is held and one tied."""
     law = SimpleNamespace(
-        name="law<1>", columns=("n_active", "n_tokens"), response="loss",
+        name="law<1>", columns=("n_active", "n_tokens"), response="loss", predicted="loss",
         parameters=[SimpleNamespace(name=n, unit=u, meaning=m) for n, u, m in (
             ("A", "nats", "level & more"), ("alpha", "", "exponent"), ("beta", "", "the same"), ("E", "", "floor"))],
     )  # fmt: skip
@@ -295,7 +295,7 @@ def test_refits_that_do_not_converge(fitted, monkeypatch):
     ],
 )
 def test_objections_to_a_search(converged, disagreement, alone, said):
-    found = list(diagnosis.of_search(converged, disagreement, alone))
+    found = list(diagnosis.of_search(converged, disagreement, alone, has_twin=False))
     assert len(found) == len(said)
     for sentence, part in zip(found, said, strict=True):
         assert part in sentence

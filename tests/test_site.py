@@ -16,7 +16,7 @@ import pytest
 import teach
 from bs4 import BeautifulSoup
 from built_site import ROOT, SITE, built
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import TimeoutError, sync_playwright
 
 AXE = ROOT / "tests" / "vendor" / "axe-core" / "axe.min.js"
 QUIET_CHROMIUM = [
@@ -44,7 +44,7 @@ READ = {
     "chapters/03-yang2025.html",
     "chapters/03-yang2025-evidence.html",
 }
-THEME_MEASURES = 400  # milliseconds after which the theme has seen what scrolls
+AT_MOST = 60_000  # milliseconds that a page may take to see what scrolls in it; only a fault waits so long
 WIDE = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 HEAVIEST = 1_500_000  # bytes of a page and all that it loads
@@ -236,7 +236,8 @@ def visit(page, address, name, where):
         page.set_viewport_size(PHONE)
         seen.cut = page.evaluate(CUT) + page.evaluate(LOST)
         page.evaluate(OPEN_ALL)
-        page.wait_for_timeout(THEME_MEASURES)
+        with contextlib.suppress(TimeoutError):
+            page.wait_for_function(f"!({SILENT_FRAMES})().length", timeout=AT_MOST)
         seen.too_wide = page.evaluate("document.documentElement.scrollWidth") - PHONE["width"]
         seen.silent_frames = page.evaluate(SILENT_FRAMES)
         page.evaluate(MARK_CODE)

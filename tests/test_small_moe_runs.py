@@ -114,7 +114,7 @@ def test_rows_cover_what_was_asked_for():
     assert len(RUNS) >= 250
     assert (RUNS.seed > 0).sum() >= 80
     assert RUNS.flops.max() > 100 * RUNS.flops.min()
-    main = RUNS[(RUNS.top_k <= 2) & (RUNS.plan != "new-width")]
+    main = RUNS[(RUNS.top_k <= 2) & ~RUNS.plan.isin(["new-width", "recipe"])]
     assert (main.groupby("d_model").n_tokens.nunique() >= 4).all()
 
 
@@ -132,7 +132,7 @@ def test_rows_can_be_compared():
 
 
 def test_seeds_matter_and_less_than_twice_the_tokens():
-    cells = RUNS.groupby(["group", "n_tokens"]).loss
+    cells = RUNS[RUNS.plan != "recipe"].groupby(["group", "n_tokens"]).loss
     spread = cells.std()[cells.count() > 1]
     assert len(spread) >= 10
     assert (spread > 0).all()

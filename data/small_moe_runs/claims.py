@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import optimize, special, stats
 
 from moelaws import data
 from moelaws.fitting import comparison, intervals, leverage
@@ -232,6 +232,39 @@ def larger_models_gain_less():
     return Cannot(f"Not both intervals lie below zero; more widths would decide it. {note}")
 
 
+# The recipe
+
+LONG = 2**22  # tokens of the runs whose recipe is varied
+
+
+@cache
+def recipes():
+    """Runs that differ from those of the grid in learning rate or balance alone, and these: loss by how they differ.
+
+    `rate` is the learning rate over the grid's, `change` the loss less that of the grid's recipe.
+    """
+    runs = every_run()
+    runs = runs[(runs.n_tokens == LONG) & (runs.seed == 0) & (runs.top_k <= 2) & runs.plan.isin(["grid", "recipe"])]
+    usual = runs[runs.plan == "grid"].set_index(["d_model", "n_routed"])
+    place = pd.MultiIndex.from_frame(runs[["d_model", "n_routed"]])
+    runs = runs.assign(
+        rate=runs.learning_rate / usual.learning_rate[place].to_numpy(),
+        change=runs.loss - usual.loss[place].to_numpy(),
+    )
+    varied = runs.groupby(["d_model", "n_routed"]).plan.transform(lambda plans: (plans == "recipe").any())
+    return runs[varied]
+
+
+@cache
+def best_recipes(width, expansion=64):
+    """Gain of experts with the grid's recipe and with the best one of each kind of model, and twice its noise."""
+    runs = recipes()[recipes().d_model == width].set_index("n_routed")
+    usual = runs[runs.plan == "grid"].loss
+    best = runs.groupby("n_routed").loss.min()
+    twice = 2 * np.sqrt(2) * noise_of(width, LONG)[0]
+    return usual[1] - usual[expansion], best[1] - best[expansion], twice
+
+
 # Laws
 
 
@@ -422,22 +455,25 @@ def sparse():
 
 @cache
 def along_width():
-    """Compute of the dense model of the same width at each loss, by interpolation, over that of the run."""
+    """Compute of the dense model of the same width at each loss, by interpolation, over that of the run: `leverage`.
+
+    Where a run is better (`beyond` 1) or worse (-1) than the whole dense line of its width, this is a bound.
+    """
     dense, parts = cells().loss.unstack("n_routed")[1], []
     for width, some in sparse().groupby("d_model"):
         own = dense.loc[width].dropna()
         line = pd.DataFrame({"flops": 6 * some.n_dense.iloc[0] * own.index, "loss": own.to_numpy()})
-        parts.append(pd.Series(leverage.interpolated(line, some.loss) / some.flops, some.index))
-    return pd.concat(parts)
+        beyond = (some.loss < own.min()).astype(int) - (some.loss > own.max())
+        needed = leverage.interpolated(line, some.loss.clip(own.min(), own.max()))
+        parts.append(pd.DataFrame({"leverage": needed / some.flops, "beyond": beyond}))
+    return pd.concat(parts).loc[sparse().index]
 
 
 @cache
 def ranked_leverage():
     """The same, with plus or minus infinity for runs better or worse than the whole dense line of their width."""
-    runs, found, dense = sparse(), along_width(), cells().loss.unstack("n_routed")[1].groupby("d_model")
-    beyond = pd.Series(np.nan, runs.index)
-    beyond = beyond.mask(runs.loss < runs.d_model.map(dense.min()), np.inf)
-    return found.fillna(beyond.mask(runs.loss > runs.d_model.map(dense.max()), -np.inf))
+    found = along_width()
+    return found.leverage.mask(found.beyond != 0, np.inf * found.beyond)
 
 
 @cache
@@ -455,45 +491,95 @@ def by_eq_13():
     return pd.Series(law.predict(law.theta(PUBLISHED), design), rows.index)
 
 
+def with_bounds(matrix, value, beyond):
+    """Coefficients of a line with normal errors through values of which some are bounds, by maximum likelihood.
+
+    A value with `beyond` of 1 is at least as large, one with -1 at most; dropping them would select by the outcome.
+    In the coefficients over the standard deviation, and one over it, the likelihood is concave (Olsen 1978).
+    """
+    known, design = beyond == 0, np.column_stack([-matrix, value])
+
+    def of(at):
+        off = design @ at
+        share = special.log_ndtr(-beyond * off)
+        ratio = np.exp(-(off**2) / 2 - share) / np.sqrt(2 * np.pi)
+        return off, share, ratio
+
+    def cost(at):
+        off, share, _ = of(at)
+        return np.inf if at[-1] <= 0 else -np.where(known, np.log(at[-1]) - off**2 / 2, share).sum()
+
+    def slope(at):
+        off, _, ratio = of(at)
+        found = design.T @ np.where(known, off, beyond * ratio)
+        found[-1] -= known.sum() / at[-1]
+        return found
+
+    def curvature(at):
+        off, _, ratio = of(at)
+        found = (design.T * np.where(known, 1, ratio * (ratio - beyond * off))) @ design
+        found[-1, -1] += known.sum() / at[-1] ** 2
+        return found
+
+    start = np.linalg.lstsq(matrix, value, rcond=None)[0]
+    spread = (value - matrix @ start).std()
+    found = optimize.minimize(cost, [*start / spread, 1 / spread], jac=slope, hess=curvature, method="trust-exact").x
+    return found[:-1] / found[-1]
+
+
 @cache
 def leverage_powers():
     """Powers of the activation ratio and of compute with which leverage grows, with 95 % intervals over shapes.
 
-    The third is that of compute within a width, where only the tokens change it.
+    The third is that of compute within a width, where only the tokens change it. Runs beyond the dense line of their
+    width count as bounds; under `known` they are left out.
     """
-    found = along_width().dropna()
-    rows = sparse().loc[found.index]
-    rows = rows.assign(log_el=np.log(found), log_a=np.log(rows.activation_ratio), log_c=np.log(rows.flops))
+    found = along_width()
+    rows = sparse().assign(
+        log_el=np.log(found.leverage),
+        beyond=found.beyond,
+        log_a=lambda runs: np.log(runs.activation_ratio),
+        log_c=lambda runs: np.log(runs.flops),
+    )
 
     def powers(some):
-        both, width = some[["log_a", "log_c"]].to_numpy(), pd.get_dummies(some.d_model).to_numpy(float)
-        pooled, within = (
-            np.linalg.lstsq(np.column_stack([both, level]), some.log_el.to_numpy(), rcond=None)[0]
-            for level in (np.ones(len(some)), width)
-        )
-        return np.array([*pooled[:2], within[1]])
+        known = some[some.beyond == 0]
+        both, value, beyond = some[["log_a", "log_c"]].to_numpy(), some.log_el.to_numpy(), some.beyond.to_numpy()
+        width = pd.get_dummies(some.d_model).to_numpy(float)
+        pooled = with_bounds(np.column_stack([both, np.ones(len(some))]), value, beyond)
+        within = with_bounds(np.column_stack([both, width]), value, beyond)
+        levels = np.ones((len(known), 1)), pd.get_dummies(known.d_model).to_numpy(float)
+        left_out = [np.column_stack([known[["log_a", "log_c"]], level]) for level in levels]
+        dropped = [np.linalg.lstsq(one, known.log_el.to_numpy(), rcond=None)[0] for one in left_out]
+        return np.array([*pooled[:2], within[1], *dropped[0][:2], dropped[1][1]])
 
     drawn = intervals.bootstrap(powers, rows, by="group", draws=DRAWS)
     low, high = intervals.interval(drawn, freedom=rows.group.nunique() - 3)
     names = ("activation", "compute", "compute within a width")
+    names += ("activation, known", "compute, known", "compute within a width, known")
     return dict(zip(names, zip(powers(rows), low, high, strict=True), strict=True))
+
+
+LEFT_OUT = "Runs beyond the dense line of their width count as bounds; left out, as at first, they give the power {}."
 
 
 @claim("small_moe_runs-C09")
 def fewer_active_experts_have_leverage():
-    value = leverage_powers()["activation"]
+    powers = leverage_powers()
+    value, known = powers["activation"], powers["activation, known"]
     note = f"Over the dense model of the same width, leverage grows with the power {spoken(*value, 3)} of the ratio."
-    return sign(-value[2], -value[1], note)
+    return sign(-value[2], -value[1], f"{note} {LEFT_OUT.format(spoken(*known))}")
 
 
 @claim("small_moe_runs-C10")
 def leverage_grows_with_compute():
-    value, within = leverage_powers()["compute"], leverage_powers()["compute within a width"]
+    powers = leverage_powers()
+    value, within, known = (powers[name] for name in ("compute", "compute within a width", "compute, known"))
     note = (
         f"Over the dense model of the same width, leverage grows with the power {spoken(*value, 3)} of compute, over "
         f"all shapes. Within a width, where compute changes by the tokens alone, the power is {spoken(*within, 3)}."
     )
-    return sign(*value[1:], note)
+    return sign(*value[1:], f"{note} {LEFT_OUT.format(spoken(*known, 3))}")
 
 
 @claim("small_moe_runs-C11")

@@ -3,11 +3,12 @@
 What it computes with is imported when it runs, so that other commands start at once.
 """
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from moelaws.cli.output import echo_json, echo_warnings, numbers_of
+from moelaws.cli.output import echo, echo_json, echo_warnings, numbers_of
 from moelaws.errors import InputError
 
 if TYPE_CHECKING:
@@ -115,6 +116,8 @@ def _allocate_by(folder: str, flops: float, given: dict[str, Any], as_json: bool
     from moelaws.fitting import saved
     from moelaws.fitting.optimum import optimum
 
+    if not (limit := given.get("most_total", math.inf)) > 0:
+        raise InputError(f"Option --max-total is {limit:g}; a positive number is expected.")
     fitted, sample = saved.load(folder)
     best = optimum(fitted, flops, sample, **given)
     warnings = [*fitted.warnings, *best.warnings]
@@ -124,12 +127,12 @@ def _allocate_by(folder: str, flops: float, given: dict[str, Any], as_json: bool
             | {"by_expansion": best.by_expansion.to_dict("records"), "distance": best.distance, "warnings": warnings}
         )
         return
-    click.echo(f"{fitted.law.name}, fitted to {len(fitted.table)} rows, {flops:g} FLOP: the run of lowest loss")
+    echo(f"{fitted.law.name}, fitted to {len(fitted.table)} rows, {flops:g} FLOP: the run of lowest loss")
     for name, value in {**best.run, "loss": best.loss}.items():
         limits = " ({:.4g} to {:.4g})".format(*best.intervals[name]) if name in best.intervals else ""
-        click.echo(f"    {name} = {value:.4g}{limits}")
+        echo(f"    {name} = {value:.4g}{limits}")
     if len(best.by_expansion) > 1:
-        click.echo(best.by_expansion.to_string(index=False, float_format="{:.4g}".format))
+        echo(best.by_expansion.to_string(index=False, float_format="{:.4g}".format))
     echo_warnings(warnings)
 
 
@@ -146,11 +149,11 @@ def _allocate_by_all(flops: float, tokens_served: float | None, as_json: bool) -
     table = [["", *(_ADVISED[name] for name in shown)]]
     table += [[row["law"], *(_cell(name, row) for name in shown)] for row in rows]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    click.echo(f"{flops:g} FLOP = 6 N D, N the active parameters of the layers; - where a law is silent,")
-    click.echo("+ where it wants at least as many experts, outside: powers of ten outside its runs")
+    echo(f"{flops:g} FLOP = 6 N D, N the active parameters of the layers; - where a law is silent,")
+    echo("+ where it wants at least as many experts, outside: powers of ten outside its runs")
     for line in table:
-        click.echo("  ".join(f"{text:>{width}}" for text, width in zip(line, widths, strict=True)))
-    click.echo(
+        echo("  ".join(f"{text:>{width}}" for text, width in zip(line, widths, strict=True)))
+    echo(
         f"The laws of the loss object least to N = {size:.3g}, D = {flops / 6 / size:.3g}: "
         f"by none of them does it waste more than {100 * regret:.2g} % of the compute."
     )
@@ -188,17 +191,17 @@ _NEEDED = {
 
 
 def _show_served(plan: "ServingPlan") -> None:
-    click.echo(f"{plan.law}, {plan.flops:g} FLOP, {plan.device}: bounded {plan.bound}")
+    echo(f"{plan.law}, {plan.flops:g} FLOP, {plan.device}: bounded {plan.bound}")
     columns = {"chosen": plan.chosen, "its loss optimum": plan.optimum, "base": plan.base}
-    click.echo(f"    {'':26}" + "".join(f"{title:>18}" for title in columns))
+    echo(f"    {'':26}" + "".join(f"{title:>18}" for title in columns))
     for quantity, unit in _QUANTITIES.items():
         values = [getattr(model, quantity) for model in columns.values()]
         if any(value is not None for value in values):
             shown = ("-" if value is None else f"{value:.4g}" for value in values)
-            click.echo(f"    {quantity:26}" + "".join(f"{value:>18}" for value in shown) + f"  {unit}".rstrip())
+            echo(f"    {quantity:26}" + "".join(f"{value:>18}" for value in shown) + f"  {unit}".rstrip())
     for ratio, meaning in _RATIOS.items():
         limits = " ({:.3g} to {:.3g})".format(*plan.intervals[ratio]) if ratio in plan.intervals else ""
-        click.echo(f"{ratio} = {getattr(plan, ratio):.3g}{limits}: {meaning}")
+        echo(f"{ratio} = {getattr(plan, ratio):.3g}{limits}: {meaning}")
 
 
 _RATIOS = {
@@ -226,12 +229,12 @@ def _show(plan: "Plan") -> None:
     place = "inside the paper's runs"
     if plan.decades:
         place = f"EXTRAPOLATION by {plan.decades:.2g} decades, {plan.outside:.2g} of the range of the runs"
-    click.echo(f"{plan.law}, {plan.flops:g} FLOP: {place}")
+    echo(f"{plan.law}, {plan.flops:g} FLOP: {place}")
     for step in plan.steps:
-        click.echo(f"    {step.quantity} = {_value(step)}  [{step.source}: {step.how}]")
-    click.echo("In whole numbers")
-    click.echo("    " + ", ".join(f"{name} {value}" for name, value in plan.architecture.items()))
-    click.echo("    " + ", ".join(f"{name} {value:.4g}" for name, value in plan.realised.items()))
+        echo(f"    {step.quantity} = {_value(step)}  [{step.source}: {step.how}]")
+    echo("In whole numbers")
+    echo("    " + ", ".join(f"{name} {value}" for name, value in plan.architecture.items()))
+    echo("    " + ", ".join(f"{name} {value:.4g}" for name, value in plan.realised.items()))
 
 
 def _value(step: "Step") -> str:

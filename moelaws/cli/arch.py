@@ -4,7 +4,7 @@ import json
 
 import click
 
-from moelaws.cli.output import json_option
+from moelaws.cli.output import echo, json_option
 from moelaws.models import huggingface
 from moelaws.models.storage import BYTES
 
@@ -34,15 +34,15 @@ def arch_command(
     }
     if as_json:
         reports = [{"config": path, **model.report()} for path, model in models.items()]
-        click.echo(json.dumps(reports if len(configs) > 1 else models[configs[0]].report(), indent=2))
+        echo(json.dumps(reports if len(configs) > 1 else models[configs[0]].report(), indent=2))
     elif len(models) == 1:
-        click.echo(str(models[configs[0]]))
+        echo(str(models[configs[0]]))
     else:
         width = max(map(len, models))
-        click.echo("  ".join([" " * width, *huggingface.UNITS]))
+        echo("  ".join([" " * width, *huggingface.UNITS]))
         for path, model in models.items():
             cells = (f"{getattr(model, name):>{len(name)}.4g}" for name in huggingface.UNITS)
-            click.echo("  ".join([path.ljust(width), *cells]))
+            echo("  ".join([path.ljust(width), *cells]))
         for path, model in models.items():
             for note in model.report()["notes"]:
-                click.echo(f"Note on {path}: {note}")
+                echo(f"Note on {path}: {note}")

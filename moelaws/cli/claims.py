@@ -1,12 +1,11 @@
 """The command ``claims``: what papers print, what the book computes, and the verdict."""
 
-import json
 from collections import Counter
 from dataclasses import asdict
 
 import click
 
-from moelaws.cli.output import json_option
+from moelaws.cli.output import echo, echo_json, json_option
 from moelaws.errors import InputError
 
 
@@ -40,17 +39,17 @@ def claims_command(ids: tuple[str, ...], paper: str | None, compute: bool, sourc
             raise InputError(f"Claim '{claim}' {where}.")
     names = [name for name in names if not ids or name in ids]
     if source:
-        click.echo("\n".join(map(functions.source, names)))
+        echo("\n".join(map(functions.source, names)))
         return
     rows = [asdict(functions.compute(name)) for name in names] if compute else [r for r in rows if r["id"] in names]
     if as_json:
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        echo_json(rows)
         return
     for row in rows:
-        click.echo(f"{row['id']}  {row['verdict']:8}{row['place']}: {row['statement']}")
+        echo(f"{row['id']}  {row['verdict']:8}{row['place']}: {row['statement']}")
         if row["printed"] and not isinstance(row["computed"], bool | None):
-            click.echo(f"    printed {row['printed']} {row['unit']}, computed {shown(row['computed'])}")
+            echo(f"    printed {row['printed']} {row['unit']}, computed {shown(row['computed'])}")
         if row["note"]:
-            click.echo(f"    {row['note']}")
+            echo(f"    {row['note']}")
     counts = Counter(row["verdict"] for row in rows)
-    click.echo(f"{len(rows)} claims: " + ", ".join(f"{counts[verdict]} {verdict}" for verdict in claims.VERDICTS))
+    echo(f"{len(rows)} claims: " + ", ".join(f"{counts[verdict]} {verdict}" for verdict in claims.VERDICTS))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from moelaws.cli.output import echo_json, json_option
+from moelaws.cli.output import echo, echo_json, json_option
 from moelaws.cli.reading import mapped, mapping_of
 from moelaws.errors import InputError
 
@@ -57,7 +57,7 @@ def show_command(name: str | None, path: str | None, as_json: bool) -> None:
         _list_columns(name, as_json)
     else:
         rows = len(data.read(path, like=name))
-        click.echo(
+        echo(
             json.dumps({"path": path, "like": name, "rows": rows})
             if as_json
             else f"{path}: {rows} rows, all as {name} asks."
@@ -86,16 +86,16 @@ def check_command(path: str, config: str | None, as_json: bool, **reading: Any) 
         )
     else:
         units = ", ".join(f"{name} [{unit}]" if unit else name for name, unit in found.columns.items())
-        click.echo(f"{path}: {found.rows} rows; columns that laws read: {units or 'none'}")
+        echo(f"{path}: {found.rows} rows; columns that laws read: {units or 'none'}")
         if found.others:
-            click.echo(f"    and others: {', '.join(found.others)}")
+            echo(f"    and others: {', '.join(found.others)}")
         for title, sentences in (("Problem", found.problems), ("Look at", found.warnings)):
             for sentence in sentences:
-                click.echo(f"{title}: {sentence}")
-        click.echo(f"Laws: {', '.join(name for name, lacks in found.missing.items() if not lacks) or 'none yet'}")
+                echo(f"{title}: {sentence}")
+        echo(f"Laws: {', '.join(name for name, lacks in found.missing.items() if not lacks) or 'none yet'}")
         for name, lacks in found.missing.items():
             if lacks:
-                click.echo(f"    {name} needs " + "; ".join(f"{column} ({why})" for column, why in lacks.items()))
+                echo(f"    {name} needs " + "; ".join(f"{column} ({why})" for column, why in lacks.items()))
     if found.problems:
         raise SystemExit(2)
 
@@ -107,18 +107,18 @@ def _list_sets(as_json: bool) -> None:
     sets, public = data.sets(), registry.sets()
     if as_json:
         described = [*sets.values(), *(_described(name, runs) for name, runs in public.items())]
-        click.echo(json.dumps(described, indent=2, ensure_ascii=False))
+        echo_json(described)
         return
     for name, package in sets.items():
         licences = ", ".join(licence["title"] for licence in package["licenses"])
-        click.echo(f"{name}: {package['title']} ({licences})")
+        echo(f"{name}: {package['title']} ({licences})")
         for source in package["sources"]:
-            click.echo(f"    from {source['title']}")
+            echo(f"    from {source['title']}")
         for table in package["resources"]:
-            click.echo(f"    {name}/{table['name']}: {table['title']}")
+            echo(f"    {name}/{table['name']}: {table['title']}")
     for name, runs in public.items():
-        click.echo(f"public_runs/{name}: {runs.title} ({runs.licence}; {registry.WHEREABOUTS[runs.whereabouts]})")
-        click.echo(f"    from {runs.source}")
+        echo(f"public_runs/{name}: {runs.title} ({runs.licence}; {registry.WHEREABOUTS[runs.whereabouts]})")
+        echo(f"    from {runs.source}")
 
 
 def _described(name: str, runs: "RunSet") -> dict[str, Any]:
@@ -140,8 +140,8 @@ def _list_columns(name: str, as_json: bool) -> None:
 
     columns = data.columns(name)
     if as_json:
-        click.echo(json.dumps(columns, indent=2, ensure_ascii=False))
+        echo_json(columns)
         return
     for column in columns:
         unit = f" [{column['unit']}]" if "unit" in column else ""
-        click.echo(f"{column['name']}{unit}: {column['description']}")
+        echo(f"{column['name']}{unit}: {column['description']}")

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from moelaws.cli.output import echo_json, json_option, numbers_of, pairs_of
+from moelaws.cli.output import echo, echo_json, echo_warnings, json_option, numbers_of, pairs_of
 from moelaws.cli.reading import mapped, points_of
 from moelaws.errors import InputError
 
@@ -38,6 +38,7 @@ def plan_command(
     """
     from moelaws import laws
     from moelaws.fitting.design import layout
+    from moelaws.fitting.rows import suspects
 
     ends = numbers_of(ratio, "--ratio")
     if len(ends) != 2:
@@ -45,10 +46,13 @@ def plan_command(
     law = laws.find(name)
     rows = layout(law, flops, curves, span, sizes, (ends[0], ends[1]), numbers_of(experts, "--experts"))
     rows = rows[[*law.columns, *(column for column in ("n_active", "n_tokens", "flops") if column not in law.columns)]]
+    warnings = list(suspects(rows, list(rows.columns)))
     if as_json:
-        echo_json({"law": name, "flops": float(rows.flops.sum()), "runs": rows.to_dict("records")})
+        report = {"law": name, "flops": float(rows.flops.sum()), "runs": rows.to_dict("records")}
+        echo_json(report | {"warnings": warnings})
         return
-    click.echo(rows.to_csv(index=False, float_format="%.4g"), nl=False)
+    echo(rows.to_csv(index=False, float_format="%.4g").removesuffix("\n"))
+    echo_warnings(warnings)
 
 
 @click.command("suggest")
@@ -80,16 +84,19 @@ def suggest_command(
     moelaws suggest --fit first data/examples/candidates.csv --flops 1e20 --parameter gamma
     """
     from moelaws.fitting import saved
-    from moelaws.fitting.design import half_width, suggest
+    from moelaws.fitting.design import half_width, objections, suggest
 
     fitted, _ = saved.load(folder)
     rows = points_of(candidates, dict.fromkeys([*fitted.law.columns, "flops"]), **reading)
     point = pairs_of(at, "--at") if at else None
     picked = suggest(fitted, rows, flops, parameter, point)
     today = half_width(fitted, parameter, point)
+    warnings = list(objections(fitted, rows, point))
     picked.insert(0, "row", picked.index + 1)
     if as_json:
-        echo_json({"law": fitted.law.name, "half_width": today, "runs": picked.to_dict("records")})
+        report = {"law": fitted.law.name, "half_width": today, "runs": picked.to_dict("records")}
+        echo_json(report | {"warnings": warnings})
         return
-    click.echo(f"Half-width today: {today:.3g}")
-    click.echo(picked.to_string(index=False, float_format="{:.4g}".format))
+    echo(f"Half-width today: {today:.3g}")
+    echo(picked.to_string(index=False, float_format="{:.4g}".format))
+    echo_warnings(warnings)

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from moelaws.cli.output import check_picture, echo_json, echo_warnings, json_option, name_and_text, write_picture
+from moelaws.cli.output import check_picture, echo, echo_json, echo_warnings, json_option, name_and_text, write_picture
 from moelaws.cli.reading import (
-    final_option,
+    choosing,
+    chosen,
     mapped,
     mapped_names,
     mapping_of,
     points_of,
     rows_of,
     together,
-    where_option,
 )
 from moelaws.errors import InputError
 
@@ -62,9 +62,7 @@ _reading = together(
         metavar="X",
         help="Errors above the observation count X times, so that the fit follows the lower edge of the runs.",
     ),
-    where_option,
-    final_option,
-    click.option("--pool", multiple=True, metavar="COLUMN", help="A convention to leave aside: its rows go together."),
+    choosing,
 )
 """The options that say how the table is read and what is minimised."""
 
@@ -104,6 +102,11 @@ class _Asked:
             saved.reserve(self.out)
         if self.picture is not None:
             check_picture(self.picture)
+            if self.out is not None and Path(self.picture).resolve().is_relative_to(Path(self.out).resolve()):
+                raise InputError(
+                    f"Option --plot is '{self.picture}', which is inside of --out '{self.out}'; a file elsewhere is "
+                    "expected."
+                )
 
 
 def _fitting(command: Callable[..., None]) -> Callable[..., None]:
@@ -196,6 +199,7 @@ def _fit(
     from moelaws.fitting import saved
     from moelaws.fitting.estimation import fit
     from moelaws.fitting.intervals import refits
+    from moelaws.fitting.prediction import other_conventions
     from moelaws.fitting.report import plot, report
 
     if asked.by == law.response:
@@ -208,20 +212,20 @@ def _fit(
         _check_groups(train, asked.by)
         sample = refits(fitted, asked.by, asked.draws, progress=not asked.as_json)
     said = report(fitted, sample, held)
-    warnings = [*few, *said.warnings]
+    warnings = [*few, *([] if held is None else other_conventions(fitted, held)), *said.warnings]
     if asked.as_json:
         found = said.as_dict() | {"holdout": asked.holdout, "warnings": warnings}
         found["intervals"]["by"] = asked.by
         echo_json(found)
     else:
-        click.echo("\n".join(said.lines))
+        echo("\n".join(said.lines))
         echo_warnings(warnings)
-    # Last, so that a disk that is full loses nothing of what was printed.
-    if asked.picture is not None:
-        write_picture(plot(fitted, held), asked.picture)
+    # Last, so that a disk that is full loses nothing of what was printed; a picture can be made again, and comes after.
     if asked.out is not None:
         model = None if config is None else files.contents(config / "config.json" if config.is_dir() else config)
         saved.save(fitted, asked.out, sample, settings, model)
+    if asked.picture is not None:
+        write_picture(plot(fitted, held), asked.picture)
 
 
 @click.command("predict")
@@ -243,7 +247,7 @@ def predict_command(folder: str, points: str, as_json: bool, **reading: Any) -> 
     import numpy as np
 
     from moelaws.fitting import saved as artifact
-    from moelaws.fitting.prediction import predict
+    from moelaws.fitting.prediction import other_conventions, predict
     from moelaws.fitting.rows import faults, suspect_units
     from moelaws.serving.steps import SAVED, throughput
 
@@ -253,7 +257,7 @@ def predict_command(folder: str, points: str, as_json: bool, **reading: Any) -> 
         raise InputError(sentence)
     predicted = predict(fitted, rows, sample)
     outside = predicted.distance > 0
-    objections = [*fitted.warnings, *suspect_units(fitted.problem, rows)]
+    objections = [*fitted.warnings, *suspect_units(fitted.problem, rows), *other_conventions(fitted, rows)]
     if outside.any():
         farthest = int(np.argmax(predicted.distance))
         objections.append(
@@ -269,7 +273,7 @@ def predict_command(folder: str, points: str, as_json: bool, **reading: Any) -> 
     if as_json:
         echo_json({"law": fitted.law.name, "predictions": together.to_dict("records"), "warnings": objections})
         return
-    click.echo(together.to_string(index=False, float_format="{:.5g}".format))
+    echo(together.to_string(index=False, float_format="{:.5g}".format))
     echo_warnings(objections)
 
 
@@ -307,6 +311,7 @@ def compare_command(
     from moelaws import laws
     from moelaws.fitting.averaging import AVERAGES
     from moelaws.fitting.comparison import compare
+    from moelaws.fitting.prediction import other_conventions
 
     candidates = [laws.find(name) for name in names]
     if along in {law.response for law in candidates}:
@@ -321,7 +326,8 @@ def compare_command(
     averages = scored[scored.index.isin(AVERAGES)]
     weights = {kind: compared.average(kind).weights for kind in AVERAGES}
     objections += [f"{name}: {sentence}" for name, one in compared.fits.items() for sentence in one.warnings]
-    objections += [*validation.warnings, *scores.warnings]
+    strange = (sentence for one in compared.fits.values() for sentence in other_conventions(one, rows[held]))
+    objections += [*dict.fromkeys(strange), *validation.warnings, *scores.warnings]
     if as_json:
         echo_json(
             {
@@ -336,7 +342,7 @@ def compare_command(
             }
         )
         return
-    click.echo(f"On {(~held).sum()} training rows, chosen by predicting the largest {along}: {compared.choice}")
+    echo(f"On {(~held).sum()} training rows, chosen by predicting the largest {along}: {compared.choice}")
     for title, frame in (
         ("Training rows", compared.ranking),
         ("Forward validation", validation.table),
@@ -344,7 +350,7 @@ def compare_command(
         ("Averages of the laws, on the held-out rows", averages),
         ("Weights of the laws in them, from forward validation", pd.DataFrame(weights).T),
     ):
-        click.echo(f"\n{title}\n{frame.to_string(float_format='{:.4g}'.format)}")
+        echo(f"\n{title}\n{frame.to_string(float_format='{:.4g}'.format)}")
     echo_warnings(objections)
 
 
@@ -361,9 +367,6 @@ def _read(
     **options: Any,
 ) -> "tuple[pd.DataFrame, Loss]":
     """Return the rows and the loss that the options ask for."""
-    from moelaws.data.condition import where
-    from moelaws.data.quantities import CONVENTIONS
-    from moelaws.fitting import rows as checks
     from moelaws.fitting.objective import Loss
 
     if kind == "log" and delta is not None:
@@ -372,16 +375,8 @@ def _read(
         raise InputError(f"Option --delta is {delta:g}; a positive number is expected, {DELTAS[0]:g} to {DELTAS[1]:g}.")
     if not (DELTAS[0] <= above <= 1 / DELTAS[0]):
         raise InputError(f"Option --above is {above:g}; a positive number is expected, 1e-06 to 1e+06.")
-    rows = rows_of(table, columns, **options)
-    for name in pool:
-        if name not in rows or name not in CONVENTIONS:
-            known = ", ".join(column for column in CONVENTIONS if column in rows) or "none"
-            raise InputError(f"Option --pool is '{name}'; a convention is expected, of which the table has: {known}.")
-    rows = rows.drop(columns=list(pool))
-    if condition is not None:
-        rows = rows[where(rows, condition)]
-    loss = Loss(space, None if kind == "log" else delta or 1e-3, above)
-    return checks.final(rows) if final else rows, loss
+    rows = chosen(rows_of(table, columns, **options), condition, final, pool)
+    return rows, Loss(space, None if kind == "log" else delta or 1e-3, above)
 
 
 def _held_out(rows: "pd.DataFrame", holdout: str) -> "tuple[NDArray[np.bool_], list[str]]":
@@ -407,10 +402,14 @@ def _held(law: "Law", pairs: tuple[str, ...]) -> dict[str, float]:
     if {parameter.name for parameter in law.parameters} <= set(held):
         raise InputError("Option --hold holds all parameters; at least one that is fitted is expected.")
     for parameter in law.parameters:
-        if parameter.name in held and not parameter.low <= parameter.value(held[parameter.name]) <= parameter.high:
+        if parameter.name not in held:
+            continue
+        coefficient = float(parameter.value(held[parameter.name]))
+        if not (parameter.low <= coefficient <= parameter.high and math.isfinite(coefficient)):
+            more = "more than " if parameter.rate else ""  # what a rate of zero does takes for ever
             raise InputError(
                 f"Option --hold gives {parameter.name} the value {held[parameter.name]:g}; "
-                f"{parameter.low:g} to {parameter.high:g} is expected."
+                f"{more}{parameter.low:g} to {parameter.high:g} is expected."
             )
     return held
 

@@ -8,21 +8,31 @@ from typing import Any
 
 import click
 
-from moelaws.cli.output import echo_json, echo_warnings, json_option
-from moelaws.cli.reading import mapped, rows_of
+from moelaws.cli.output import echo, echo_json, echo_warnings, json_option
+from moelaws.cli.reading import choosing, chosen, mapped, rows_of
 from moelaws.errors import InputError
 
 
 @click.command("isoflop")
 @click.argument("table", metavar="TABLE.csv", type=click.Path(allow_dash=True))
 @mapped
+@choosing
 @click.option("--size", default="n_active", show_default=True, metavar="COLUMN", help="Column of sizes.")
 @click.option("--budget", metavar="COLUMN", help="Equal values are a budget; by default nearly equal flops.")
 @click.option("--degree", type=click.IntRange(2, 3), default=2, show_default=True, help="Parabola (2) or cubic (3).")
 @click.option("--flops", type=float, metavar="C", help="Also the best size at this budget, by the power law.")
 @json_option
 def isoflop_command(
-    table: str, size: str, budget: str | None, degree: int, flops: float | None, as_json: bool, **reading: Any
+    table: str,
+    size: str,
+    budget: str | None,
+    degree: int,
+    flops: float | None,
+    condition: str | None,
+    final: bool,
+    pool: tuple[str, ...],
+    as_json: bool,
+    **reading: Any,
 ) -> None:
     """The size of lowest loss in each budget of TABLE.csv, and the power law through these sizes.
 
@@ -38,7 +48,8 @@ def isoflop_command(
         raise InputError("Option --size is 'loss', which is to be lowest; a column of sizes is expected.")
     if flops is not None and not 0 < flops < math.inf:
         raise InputError(f"Option --flops is {flops:g}; a positive number is expected.")
-    found = profiles(rows_of(table, [size, "loss"], **reading), size, budget, degree)
+    rows = chosen(rows_of(table, [size, "loss"], **reading), condition, final, pool)
+    found = profiles(rows, size, budget, degree)
     laws = {}
     if len(found.used) > 2:
         for column in ("size", "n_tokens"):
@@ -60,10 +71,10 @@ def isoflop_command(
         report = {"minima": found.minima.to_dict("records"), "laws": laws, "flops": flops, "at": at}
         echo_json(report | {"warnings": list(found.warnings)})
         return
-    click.echo(found.minima.to_string(index=False, float_format="{:.4g}".format))
+    echo(found.minima.to_string(index=False, float_format="{:.4g}".format))
     for column, law in laws.items():
         limits = f"({law['low']:.3f} to {law['high']:.3f})"
-        click.echo(f"best {column} = {law['coefficient']:.4g} flops^{law['exponent']:.3f} {limits}")
+        echo(f"best {column} = {law['coefficient']:.4g} flops^{law['exponent']:.3f} {limits}")
     for column, value in at.items():
-        click.echo(f"at {flops:g} FLOP: {column} {value['value']:.4g} ({value['low']:.4g} to {value['high']:.4g})")
+        echo(f"at {flops:g} FLOP: {column} {value['value']:.4g} ({value['low']:.4g} to {value['high']:.4g})")
     echo_warnings(found.warnings)

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from moelaws.cli.output import echo_json, json_option
+from moelaws.cli.output import echo, echo_json, json_option
 from moelaws.cli.reading import mapped, rows_of
 from moelaws.errors import InputError
 
@@ -38,7 +38,7 @@ def laws_command(name: str | None, table: str | None, as_json: bool, **reading: 
             _show(report, whole=name is not None)
         if rows is not None:
             missing = "; ".join(f"{column} ({why})" for column, why in report["missing"].items())
-            click.echo(f"{report['name']}: " + (f"needs {missing}" if missing else "allowed"))
+            echo(f"{report['name']}: " + (f"needs {missing}" if missing else "allowed"))
 
 
 def _report(law: Any) -> dict[str, Any]:
@@ -62,14 +62,14 @@ def _report(law: Any) -> dict[str, Any]:
 
 
 def _show(report: dict[str, Any], whole: bool) -> None:
-    click.echo(f"{report['name']}: {report['response']['name']} = {report['formula']}")
+    echo(f"{report['name']}: {report['response']['name']} = {report['formula']}")
     if not whole:
-        click.echo(f"    reads {', '.join(one['name'] for one in report['columns'])}; {report['reference']}")
+        echo(f"    reads {', '.join(one['name'] for one in report['columns'])}; {report['reference']}")
         return
     for kind in ("columns", "parameters"):
-        click.echo(kind.capitalize())
+        echo(kind.capitalize())
         for one in report[kind]:
-            click.echo(f"    {one['name']} [{one['unit']}]: {one['meaning']}")
+            echo(f"    {one['name']} [{one['unit']}]: {one['meaning']}")
     response = report["response"]
-    click.echo(f"Predicts {response['name']} [{response['unit']}]: {response['meaning']}")
-    click.echo(f"Source: {report['reference']}")
+    echo(f"Predicts {response['name']} [{response['unit']}]: {response['meaning']}")
+    echo(f"Source: {report['reference']}")

@@ -20,6 +20,7 @@ from moelaws.cli import fits as cli_fits
 from moelaws.cli import isoflop as cli_isoflop
 from moelaws.cli import laws as cli_laws
 from moelaws.cli import new_chapter as cli_new_chapter
+from moelaws.cli.output import printable
 from moelaws.errors import InputError
 
 
@@ -27,8 +28,7 @@ class _Mistake(click.ClickException):
     exit_code = 2
 
     def __init__(self, message: str, as_json: bool) -> None:
-        # A name out of a file may hold what a terminal obeys, or a second line.
-        super().__init__("".join(letter if letter.isprintable() else " " for letter in message))
+        super().__init__(printable(message).replace("\n", " "))
         self.as_json = as_json
 
     def show(self, file: Any = None) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from moelaws.cli.output import echo_json, echo_warnings, json_option
+from moelaws.cli.output import echo, echo_json, echo_warnings, json_option
 from moelaws.cli.reading import final_option, mapped, mapping_of, rows_of, where_option
 from moelaws.errors import InputError
 
@@ -59,8 +59,8 @@ def new_chapter_command(
         if as_json:
             echo_json({"delete": paths, "line": line, "of": "_toc.yml"})
             return
-        click.echo("\n".join(paths))
-        click.echo(f"_toc.yml: the line '{line}'")
+        echo("\n".join(paths))
+        echo(f"_toc.yml: the line '{line}'")
         return
     if table is None or law_name is None:
         missing = "--table" if table is None else "--law"
@@ -148,10 +148,8 @@ def _say(made: "list[Path]", report: dict[str, Any], as_json: bool) -> None:
     if as_json:
         echo_json({"written": written} | report)
         return
-    click.echo(
-        f"{report['rows']} rows, of which those with {report['holdout']} are held out; {len(report['laws'])} laws"
-    )
+    echo(f"{report['rows']} rows, of which those with {report['holdout']} are held out; {len(report['laws'])} laws")
     for other, why in report["left_out"].items():
-        click.echo(f"    not {other}: {why}")
-    click.echo(f"written: {', '.join(written)} and a line in _toc.yml; next: make book")
+        echo(f"    not {other}: {why}")
+    echo(f"written: {', '.join(written)} and a line in _toc.yml; next: make book")
     echo_warnings(report["warnings"])

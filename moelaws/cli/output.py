@@ -3,7 +3,7 @@
 import json
 import math
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,23 +18,37 @@ if TYPE_CHECKING:
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 
 
+def printable(text: str, replaced: Callable[[str], str] = lambda letter: " ") -> str:
+    """Return a text whose letters all are seen, but for the ends of its lines.
+
+    A name out of a file may hold what a terminal obeys, or half of a letter, which cannot be written.
+    """
+    return "".join(letter if letter.isprintable() or letter == "\n" else replaced(letter) for letter in text)
+
+
+def echo(text: str, err: bool = False) -> None:
+    """Print a text, whatever the names are that it took out of a file."""
+    click.echo(printable(text), err=err)
+
+
 def echo_json(report: Any) -> None:
     """Print JSON, in which a number that is infinite or undefined is null."""
-    click.echo(json.dumps(_plain(report), indent=2, ensure_ascii=False, allow_nan=False))
+    text = json.dumps(_finite(report), indent=2, ensure_ascii=False, allow_nan=False)
+    click.echo(printable(text, lambda letter: json.dumps(letter)[1:-1]))
 
 
-def _plain(value: Any) -> Any:
+def _finite(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def echo_warnings(sentences: Iterable[str]) -> None:
     """Print each sentence beside the results, not among them."""
     for sentence in sentences:
-        click.echo(f"Warning: {sentence}", err=True)
+        echo(f"Warning: {sentence}", err=True)
 
 
 def numbers_of(text: str, option: str) -> list[float]:
@@ -47,15 +61,18 @@ def numbers_of(text: str, option: str) -> list[float]:
 
 def pairs_of(texts: Iterable[str], option: str) -> dict[str, float]:
     """Return names and numbers of an option that is given as ``NAME=X``, once for each."""
-    pairs = {}
+    pairs: dict[str, float] = {}
     for text in texts:
-        name, _, value = text.partition("=")
+        name, _, value = (part.strip() for part in text.partition("="))
         try:
-            pairs[name.strip()] = float(value)
+            number = float(value)
         except ValueError:
+            number = None
+        if number is None or not name or name in pairs:
             raise InputError(
-                f"Option {option} is '{text}'; a name and a number, as in n_active=1e9, is expected."
-            ) from None
+                f"Option {option} is '{text}'; a name and a number, as in n_active=1e9, is expected, each name once."
+            )
+        pairs[name] = number
     return pairs
 
 

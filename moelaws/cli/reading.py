@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from moelaws.cli.output import name_and_text
+from moelaws.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +41,12 @@ def together(*options: Callable[[Command], Command]) -> Callable[[Command], Comm
     return lambda command: reduce(lambda whole, option: option(whole), reversed(options), command)
 
 
+choosing = together(
+    where_option,
+    final_option,
+    click.option("--pool", multiple=True, metavar="COLUMN", help="A convention to leave aside: its rows go together."),
+)
+"""The options that say which rows are used, as :func:`chosen` takes them."""
 mapped_names = together(*_OPTIONS)
 """The options that make a table's names and units those of the book."""
 mapped = together(*_OPTIONS, _CONFIG)
@@ -61,6 +68,22 @@ def rows_of(table: str, columns: Iterable[str], *, config: str | None, **mapping
     from moelaws.fork.tables import read
 
     return read(table, list(columns), mapping_of(**mapping), config)
+
+
+def chosen(rows: "pd.DataFrame", condition: str | None, final: bool, pool: tuple[str, ...]) -> "pd.DataFrame":
+    """Return the rows that options choose, without the conventions that they leave aside."""
+    from moelaws.data.condition import where
+    from moelaws.data.quantities import CONVENTIONS
+    from moelaws.fitting import rows as checks
+
+    for name in pool:
+        if name not in rows or name not in CONVENTIONS:
+            known = ", ".join(column for column in CONVENTIONS if column in rows) or "none"
+            raise InputError(f"Option --pool is '{name}'; a convention is expected, of which the table has: {known}.")
+    rows = rows.drop(columns=list(pool))
+    if condition is not None:
+        rows = rows[where(rows, condition)]
+    return checks.final(rows) if final else rows
 
 
 def points_of(table: str, columns: Iterable[str], *, config: str | None, **mapping: Any) -> "pd.DataFrame":

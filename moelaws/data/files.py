@@ -23,10 +23,10 @@ LARGEST_DOCUMENT = 2**22
 """Bytes of a JSON or YAML document that are read."""
 
 _FORMATS = {
-    b"PK": "a zip archive or a spreadsheet; unpack it, or save it as CSV",
+    b"PK\x03\x04": "a zip archive or a spreadsheet; unpack it, or save it as CSV",
     b"\xfd7zXZ": "an xz archive; unpack it first",
     b"\x28\xb5\x2f\xfd": "a zstd archive; unpack it first",
-    b"BZh": "a bz2 archive; unpack it first",
+    b"BZh91AY&SY": "a bz2 archive; unpack it first",
     b"\xff\xfe": "UTF-16 text; save it as UTF-8",
     b"\xfe\xff": "UTF-16 text; save it as UTF-8",
     b"\x1f\x8b": "packed twice; unpack it first",

@@ -4,7 +4,7 @@ A mapping is given by options, or by a YAML file that can be kept beside the tab
 
     columns:
       n_active: Na                 # a column of the table,
-      n_routed: = nume / topk      # or arithmetic on its columns
+      n_routed: = nume / topk      # or arithmetic on its columns, after their units
     units:
       n_tokens: billion            # thousand, million, billion, trillion, a number, or suffix for cells such as 1.3B
       loss: perplexity             # or bits/token
@@ -26,7 +26,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from moelaws.checks import Floats
 from moelaws.data import files
 from moelaws.data.condition import names, value, where
-from moelaws.data.quantities import CONVENTIONS, QUANTITIES
+from moelaws.data.quantities import CONVENTIONS
 from moelaws.errors import InputError
 
 MULTIPLES = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
@@ -34,6 +34,9 @@ MULTIPLES = {"thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
 
 SUFFIXES = {"K": 1e3, "M": 1e6, "B": 1e9, "G": 1e9, "T": 1e12}
 """What a letter behind a number multiplies it by."""
+
+SUFFIXED = re.compile(rf"\s*(\d+\.?\d*|\.\d+)\s*([{''.join(SUFFIXES)}]?)\s*", re.IGNORECASE)
+"""A number, and the letter that may stand behind it."""
 
 LOSSES: dict[str, Callable[[Floats], Floats]] = {
     "nats/token": lambda loss: loss,
@@ -83,9 +86,13 @@ class Mapping(BaseModel):
 
     def about(self, columns: Collection[str]) -> "Mapping":
         """Return what the mapping says of some columns, for a table that need not have the others."""
+        used = set(columns)
+        for name in reversed(self.columns):  # arithmetic reads what stands before it
+            if name in used and self.columns[name].startswith("="):
+                used |= set(self.sources(name))
         return Mapping(
-            columns={name: source for name, source in self.columns.items() if name in columns},
-            units={name: unit for name, unit in self.units.items() if name in columns},
+            columns={name: source for name, source in self.columns.items() if name in used},
+            units={name: unit for name, unit in self.units.items() if name in used},
             decimal=self.decimal,
         )
 
@@ -117,13 +124,15 @@ class Mapping(BaseModel):
 
     def renamed(self, table: pd.DataFrame, path: str) -> pd.DataFrame:
         """Return the chosen rows with the columns of the mapping, in the units of the file, and its conventions."""
-        from moelaws.data.table import numbers, only
+        from moelaws.data.table import only
 
         if self.rows is not None:
-            table = table[where(table.apply(_guessed), self.rows)]
+            named = [name for name in names(self.rows) if name in table]
+            read = {name: _guessed(self.with_cells(table, name, path)[name]) for name in named}
+            table = table[where(table.assign(**read), self.rows)]
         for name, source in self.columns.items():
             if source.startswith("="):
-                parts = {one: numbers(self.with_cells(table, one, path), one, path) for one in names(source[1:])}
+                parts = self._parts(table, name, path)
                 table = table.assign(**{name: value(pd.DataFrame(parts, index=table.index), source[1:])})
             elif only(table, source, path).name != name:
                 if name in table:
@@ -136,14 +145,36 @@ class Mapping(BaseModel):
         said = {"loss_unit": "nats/token"} if "loss" in self.units and "loss_unit" not in table else {}
         return table.assign(**(said | self.conventions))
 
+    def _parts(self, table: pd.DataFrame, name: str, path: str) -> dict[str, Floats]:
+        """Return the columns that one is computed from, in the units that are given for them.
+
+        A column that is computed from itself takes its own unit afterwards.
+        """
+        from moelaws.data.table import numbers
+
+        parts = {one: numbers(self.with_cells(table, one, path), one, path) for one in self.sources(name)}
+        scaled = {one: self.scaled(one, column) for one, column in parts.items() if one in self.units and one != name}
+        if scaled and name in self.units:
+            raise InputError(
+                f"{path}: '{name}' is computed from '{next(iter(scaled))}', and a unit is given for both; "
+                "one for what it is computed from is expected."
+            )
+        return parts | scaled
+
     def with_cells(self, table: pd.DataFrame, name: str, path: str) -> pd.DataFrame:
         """Return the table with the cells of a column as text that stands for numbers."""
-        from moelaws.data.table import only
+        from moelaws.data.table import only, row
 
         cells = only(table, name, path)
         if self.decimal is not None and pd.api.types.is_string_dtype(cells):
             other = "," if self.decimal == "." else "."
-            cells = cells.str.replace(other, "").str.replace(self.decimal, ".")
+            good = cells.str.fullmatch(_number_with(self.decimal, other), case=False, na=False)
+            for place in np.flatnonzero(cells.str.fullmatch(_DIGITS, case=False, na=False) & ~good):
+                raise InputError(
+                    f"{path}, row {row(table, place)}, column '{name}': '{cells.iloc[place][:40]}' is found; a number "
+                    f"with '{self.decimal}' before decimals, and '{other}' only between thousands, is expected."
+                )
+            cells = cells.mask(good, cells.str.replace(other, "").str.replace(self.decimal, "."))
         return table.assign(**{name: cells.map(_written) if self.units.get(name) == "suffix" else cells})
 
     def scaled(self, name: str, column: Floats) -> Floats:
@@ -176,13 +207,23 @@ def checked(mapping: Mapping, where: str) -> Mapping:
             raise InputError(f"{where}: '{name}' has the unit '{unit}'; a number, {', '.join(known)} are expected.")
         if isinstance(unit, float) and not 0 < unit < np.inf:
             raise InputError(f"{where}: '{name}' has the unit {unit:g}; a positive number is expected.")
-    if foreign := [name for name in mapping.conventions if name not in CONVENTIONS and name in QUANTITIES]:
+    if foreign := [name for name in mapping.conventions if name not in CONVENTIONS]:
         raise InputError(f"{where}: '{foreign[0]}' is no convention; those are {', '.join(CONVENTIONS)}.")
     return mapping
 
 
+_DIGITS = r"\s*[+-]?(?=[.,]*\d)[\d.,]+(e[+-]?\d+)?\s*[a-z]?\s*"
+"""A number as somebody may write it, whatever the marks mean."""
+
+
+def _number_with(decimal: str, thousands: str) -> str:
+    """Return the pattern of numbers with two marks; powers of ten have none between thousands."""
+    grouped = rf"[1-9]\d{{0,2}}(\{thousands}\d{{3}})+(\{decimal}\d*)?"
+    return rf"\s*[+-]?({grouped}|(\d+\{decimal}?\d*|\{decimal}\d+)(e[+-]?\d+)?)\s*[a-z]?\s*"
+
+
 def _written(cell: object) -> object:
-    number = re.fullmatch(r"\s*([\d.]+)\s*([KMBGT]?)\s*", str(cell), re.IGNORECASE)
+    number = SUFFIXED.fullmatch(str(cell))
     return float(number[1]) * SUFFIXES.get(number[2].upper(), 1.0) if number else cell
 
 

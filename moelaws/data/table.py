@@ -14,12 +14,15 @@ import pandas as pd
 
 from moelaws.checks import Floats
 from moelaws.data import files
-from moelaws.data.mapping import SUFFIXES, Mapping
+from moelaws.data.mapping import SUFFIXED, SUFFIXES, Mapping
 from moelaws.data.quantities import QUANTITIES
 from moelaws.errors import InputError
 
 AS_IT_IS = Mapping()
 """The mapping of a table in the names and units of the book."""
+
+_NO_TABLE = ("#", "{", "[", "<")
+"""What comments, JSON and web pages begin with, as no first name may that is written without its quotes."""
 
 
 def read(path: str | os.PathLike[str], columns: Sequence[str], mapping: Mapping = AS_IT_IS) -> pd.DataFrame:
@@ -51,6 +54,11 @@ def parsed(raw: bytes, where: str | os.PathLike[str], **options: Any) -> pd.Data
     table: pd.DataFrame = (_parquet if raw.startswith(b"PAR1") else _csv)(where, raw, options)
     if table.empty:
         raise InputError(f"{where}: the table has no rows; at least one is expected.")
+    if (first := str(table.columns[0])).lstrip().startswith(_NO_TABLE):
+        raise InputError(
+            f"{where}: the first column is called '{first[:40]}', with which a CSV file cannot begin; another name, or "
+            "another column first, is expected."
+        )
     return table
 
 
@@ -122,20 +130,27 @@ def faults(table: pd.DataFrame, name: str, where: str = "The table", positive: b
         cells = cells.astype(str)  # which would count as numbers
     column = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
     good = np.isfinite(column) & ((column > 0) | (not positive))
-    for row in map(int, np.flatnonzero(~good)):
-        cell = cells.iloc[row]
+    for place in np.flatnonzero(~good):
+        cell = cells.iloc[place]
         found = "an empty cell" if pd.isna(cell) else f"'{str(cell)[:40]}'"
         expected = "positive" if positive else "finite"
         yield (
-            f"{where}, row {row + 1}, column '{name}': {found} is found; a {expected} number is expected{_hint(cell)}."
+            f"{where}, row {row(table, place)}, column '{name}': {found} is found; "
+            f"a {expected} number is expected{_hint(cell)}."
         )
+
+
+def row(table: pd.DataFrame, place: int | np.integer[Any]) -> int:
+    """Return the number of a row, in the file that it came from where the index still tells."""
+    label = table.index[int(place)]
+    return int(label) + 1 if isinstance(label, int | np.integer) else int(place) + 1
 
 
 def _hint(cell: object) -> str:
     """Say how a cell that is a number to its writer can be read."""
     if re.fullmatch(r"\s*-?\d+(,\d+)+(\.\d+)?(e[+-]?\d+)?\s*", str(cell), re.IGNORECASE):
         return " (--decimal , reads a comma before decimals, --decimal . commas between thousands)"
-    if number := re.fullmatch(r"\s*([\d.]+)\s*([KMBGT])\s*", str(cell), re.IGNORECASE):
+    if (number := SUFFIXED.fullmatch(str(cell))) and number[2]:
         power = round(np.log10(SUFFIXES[number[2].upper()]))
         return f" (written {number[1]}e{power}, or read with --unit COLUMN=suffix)"
     return ""

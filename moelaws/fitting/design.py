@@ -14,18 +14,21 @@ V. V. Fedorov, Theory of Optimal Experiments (1972), Chapter 3.
 J. Leskovec et al., Cost-effective outbreak detection in networks, KDD 2007, Section 3.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from moelaws.checks import Columns, Floats, positive
+from moelaws.checks import Columns, Floats, positive, share
 from moelaws.data.table import numbers
 from moelaws.errors import InputError
 from moelaws.fitting.estimation import Fit
-from moelaws.fitting.shapes import EXPERTS, OUTSIDE, refuse, runs
+from moelaws.fitting.isoflop import suspect_compute
+from moelaws.fitting.prediction import other_conventions
+from moelaws.fitting.rows import faults, suspect_units, suspects
+from moelaws.fitting.shapes import EXPERTS, OUTSIDE, columns, refuse, runs
 from moelaws.laws.base import Law
 
 RIDGE = 1e-10
@@ -71,17 +74,23 @@ def layout(
             "A layout has one curve or more, two sizes or more on each, a span of at least 1, and two ratios of tokens "
             f"to parameters that grow; {curves}, {sizes}, {span:g} and {ratio[0]:g} to {ratio[1]:g} are given."
         )
-    if len(experts) > 1 and not EXPERTS & set(law.columns):
+    if set(experts) != {1} and not EXPERTS & set(law.columns):
         raise InputError(f"Law '{law.name}' knows nothing of experts; it reads {', '.join(law.columns)}.")
+    if len(set(experts)) < len(experts):
+        raise InputError(f"Parameter experts has the value {list(experts)!r}; each number is expected once.")
+    runs(1.0, 1.0, experts, outside=outside)  # refuses what no model can be
     shares = np.geomspace(1, 1 / span, curves)[::-1]
     cells = np.array(list(product(shares, np.geomspace(*ratio, sizes), experts)))
     if len(cells) < len(law.parameters):
         raise InputError(
             f"A layout of {len(cells)} runs cannot be fitted by law '{law.name}' with {len(law.parameters)} parameters."
         )
-    each = flops * cells[:, 0] / cells[:, 0].sum()
-    size = np.sqrt(each / 6 / cells[:, 1])
-    return runs(size, size * cells[:, 1], cells[:, 2], outside=outside)
+    with np.errstate(all="ignore"):  # what a float does not hold no run has
+        each = flops * cells[:, 0] / cells[:, 0].sum()
+        size = np.sqrt(each / 6 / cells[:, 1])
+        rows = pd.DataFrame(columns(size, size * cells[:, 1], cells[:, 2], 1.0, outside))
+    _refuse(list(rows.columns), rows, f"A layout of {flops:g} FLOP")
+    return rows
 
 
 def suggest(
@@ -114,14 +123,17 @@ def suggest(
     if (parameter is None) == (point is None):
         raise InputError("A question is one parameter or one point; exactly one of them is expected.")
     positive(flops=flops)
+    share(level=level)
     where = "The table of candidates"
-    columns = {name: numbers(candidates, name, where) for name in fit.law.columns}
-    cost = numbers(candidates, "flops", where)
+    read = list(dict.fromkeys([*fit.law.columns, "flops"]))
+    candidates = candidates.assign(**{name: numbers(candidates, name, where) for name in read})
+    _refuse(read, candidates, where)
+    cost = candidates["flops"].to_numpy()
     if not np.any(cost <= flops):
         raise InputError(f"No candidate costs {flops:g} FLOP or less; the cheapest takes {cost.min():g}.")
     covariance, lengths, degrees = _covariance(fit)
     asked = _question(fit, parameter, point) / lengths
-    gradients = _slopes(fit, columns) / lengths
+    gradients = _slopes(fit, candidates) / lengths
     noise = _noise(fit)
     found = [_greedy(covariance, asked, gradients, noise, cost, flops, by) for by in (cost, np.ones_like(cost))]
     picked, variances = min(found, key=lambda one: one[1][-1])
@@ -136,6 +148,22 @@ def half_width(
     covariance, lengths, degrees = _covariance(fit)
     asked = _question(fit, parameter, point) / lengths
     return float(stats.t.ppf((1 + level) / 2, degrees) * np.sqrt(asked @ covariance @ asked))
+
+
+def objections(fit: Fit, candidates: pd.DataFrame, point: Mapping[str, float] | None = None) -> Iterator[str]:
+    """Yield what there is to say of the numbers that :func:`suggest` is asked about."""
+    yield from suspect_units(fit.problem, candidates)
+    yield from suspects(candidates, ["flops"])
+    yield from suspect_compute(candidates)
+    yield from other_conventions(fit, candidates)
+    if point is not None:
+        yield from suspect_units(fit.problem, {name: [value] for name, value in point.items()})
+
+
+def _refuse(read: Sequence[str], rows: pd.DataFrame, where: str) -> None:
+    """Refuse runs that cannot be."""
+    for sentence in faults(read, rows):
+        raise InputError(f"{where}: {sentence}")
 
 
 def _noise(fit: Fit) -> float:
@@ -166,8 +194,14 @@ def _question(fit: Fit, parameter: str | None, point: Mapping[str, float] | None
             raise InputError(f"Parameter '{parameter}' was not fitted; those that were are {', '.join(fit.free)}.")
         return np.array([float(name == parameter) for name in fit.free])
     rows = pd.DataFrame({name: [value] for name, value in (point or {}).items()})
-    columns = {name: numbers(rows, name, "The point") for name in fit.law.columns}
-    return np.asarray(_slopes(fit, columns)[0])
+    if unknown := [name for name in rows if name not in fit.law.columns]:
+        raise InputError(
+            f"The point has '{unknown[0]}', which law '{fit.law.name}' does not read; its columns are "
+            f"{', '.join(fit.law.columns)}."
+        )
+    rows = rows.assign(**{name: numbers(rows, name, "The point") for name in fit.law.columns})
+    _refuse(fit.law.columns, rows, "The point")
+    return np.asarray(_slopes(fit, rows)[0])
 
 
 def _greedy(

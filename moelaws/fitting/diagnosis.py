@@ -41,12 +41,14 @@ class Modes:
     @property
     def condition(self) -> float:
         """The largest singular value over the smallest."""
+        if not len(self.singular):
+            return 1.0  # nothing is free
         return float(self.singular[0] / self.singular[-1]) if self.singular[-1] > 0 else np.inf
 
     @property
     def flat(self) -> Floats:
         """The directions that leave no trace, shape (any number, free coefficients)."""
-        return np.asarray(self.directions[self.singular < FLAT * self.singular[0]])
+        return np.asarray(self.directions[self.singular < FLAT * self.singular.max(initial=0.0)])
 
 
 def modes(problem: Problem, best: Floats) -> Modes:
@@ -56,8 +58,11 @@ def modes(problem: Problem, best: Floats) -> Modes:
     return Modes(singular, directions, lengths)
 
 
-def of_search(converged: bool, disagreement: float, alone: int) -> Iterator[str]:
-    """Yield objections to the search: whether it ended, what another gets lower, of how many starts one led there."""
+def of_search(converged: bool, disagreement: float, alone: int, has_twin: bool) -> Iterator[str]:
+    """Yield objections to the search: whether it ended, what another gets lower, of how many starts one led there.
+
+    And whether starts led to another optimum that is as low.
+    """
     if not converged:
         yield UNCONVERGED
     if disagreement > AGREEMENT:
@@ -67,6 +72,8 @@ def of_search(converged: bool, disagreement: float, alone: int) -> Iterator[str]
         )
     elif alone:
         yield f"Only one of {alone} starts led to this optimum, so that a better one may exist."
+    if has_twin:
+        yield "Another optimum, with other parameters, is as good as this one: the rows do not choose between them."
 
 
 def of_optimum(problem: Problem, best: Floats, shown: Modes, at_bound: Sequence[str]) -> Iterator[str]:
@@ -87,7 +94,7 @@ def of_optimum(problem: Problem, best: Floats, shown: Modes, at_bound: Sequence[
     lowest = float(problem.observed.min())
     if law.link == "identity" and constant and theta[0] > (1 - NEAR_FLOOR) * lowest:
         yield (
-            f"Parameter '{floor.name}' ({theta[0]:.4g}) is within one per cent of the lowest {law.response} "
+            f"Parameter '{floor.name}' ({theta[0]:.4g}) is within one per cent of the lowest {law.predicted} "
             f"({lowest:.4g}): the law has nothing left to gain beyond these rows."
         )
 

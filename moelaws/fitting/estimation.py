@@ -9,6 +9,7 @@ there is to object to in :mod:`moelaws.fitting.diagnosis` and :mod:`moelaws.fitt
 
 import os
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from moelaws.checks import Columns, Floats, positive
+from moelaws.checks import Columns, Floats, count, positive
 from moelaws.data.table import numbers, read
 from moelaws.errors import InputError
 from moelaws.fitting import diagnosis
@@ -26,8 +27,8 @@ from moelaws.fitting.objective import RELATIVE_SQUARES as RELATIVE_SQUARES
 from moelaws.fitting.objective import Loss as Loss
 from moelaws.fitting.objective import Problem as Problem
 from moelaws.fitting.objective import huber as huber
-from moelaws.fitting.optimise import AGREEMENT, minimise, reached, search, second_opinion
-from moelaws.fitting.rows import objections, refuse
+from moelaws.fitting.optimise import AGREEMENT, as_low, initial_grid, minimise, search, second_opinion
+from moelaws.fitting.rows import objections, refuse, suspect_units
 from moelaws.laws import find
 from moelaws.laws.base import Law
 
@@ -49,8 +50,8 @@ class Fit:
     coefficients : numpy.ndarray
         One for each parameter, as they stand in the law.
     starts : pandas.DataFrame
-        The starts: objective there and where the search from it ended, and coefficients; of a
-        large table, on a sample of its rows.
+        The starts: objective there and where the search from it ended, how far apart from the optimum that is
+        (in standard errors), and coefficients; of a large table, on a sample of its rows.
     converged : bool
         Whether the search that ended lowest stopped because nothing was left to gain.
     """
@@ -133,13 +134,20 @@ class Fit:
     def alone(self) -> bool:
         """Whether only one of several starts led to the optimum, so that another may be lower."""
         lows = self.starts["objective_end"].to_numpy(dtype=float)
-        return len(lows) > 1 and reached(self.problem, lows) == 1
+        return len(lows) > 1 and as_low(self.problem, lows).sum() == 1
+
+    @property
+    def has_twin(self) -> bool:
+        """Whether another optimum, with other parameters, is as good as this one."""
+        lows = self.starts["objective_end"].to_numpy(dtype=float)
+        return bool((as_low(self.problem, lows) & (self.starts["apart"].to_numpy(dtype=float) > 1)).any())
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:
         """What there is to object to, one sentence each; empty if nothing is."""
         best = self.problem.free(self.coefficients)
-        search = diagnosis.of_search(self.converged, self.disagreement, len(self.starts) if self.alone else 0)
+        alone = len(self.starts) if self.alone else 0
+        search = diagnosis.of_search(self.converged, self.disagreement, alone, self.has_twin)
         optimum = diagnosis.of_optimum(self.problem, best, self._modes, self.at_bound)
         # Two checks may come to the same sentence.
         return tuple(dict.fromkeys([*objections(self.problem, self.table, best), *search, *optimum]))
@@ -148,14 +156,16 @@ class Fit:
     def status(self) -> str:
         """Converged, or all that holds of: not converged, starts disagree, not identified, at a bound.
 
-        Where parameters can move together without a trace, the optimum is one of many, and which of them is found
-        can hang on the last digit of the data. Names and bounds are then said only where it is solved for.
+        Where parameters can move together without a trace, or another optimum is as good, the optimum is one of many,
+        and which of them is found can hang on the last digit of the data. Names and bounds are then said only where it
+        is solved for.
         """
         said = [] if self.converged else ["not converged"]
         if self.disagreement > AGREEMENT or self.alone:
             said.append("starts disagree")
-        named = self.problem.is_linear or not self.not_identified
-        if self.not_identified:
+        many = bool(self.not_identified) or self.has_twin
+        named = self.problem.is_linear or not many
+        if many:
             said.append(f"not identified: {', '.join(self.not_identified)}" if named else "not identified")
         if named and self.at_bound:
             said.append(f"at a bound: {', '.join(self.at_bound)}")
@@ -183,17 +193,38 @@ class Fit:
         **columns : array_like
             Those columns instead, such as ``n_active=7e9, n_tokens=1e12``; single numbers give a single one.
         """
-        given = columns if table is None else table
-        for name in self.law.columns:
-            if name not in given:
-                raise InputError(
-                    f"Law '{self.law.name}' needs '{name}'; its columns are {', '.join(self.law.columns)}."
-                )
-        if table is not None:
-            return self.law.predict(self.coefficients, table)
-        arrays = np.broadcast_arrays(*positive(**{name: columns[name] for name in self.law.columns}))
-        rows = {name: np.ravel(array) for name, array in zip(self.law.columns, arrays, strict=True)}
-        return self.law.predict(self.coefficients, rows).reshape(arrays[0].shape)[()]
+        law, names = self.law, ", ".join(self.law.columns)
+        if table is not None and columns:
+            raise InputError(f"A table and '{next(iter(columns))}' are given; one or the other is expected.")
+        if not isinstance(table, Mapping | pd.DataFrame | None):
+            raise InputError(f"A {type(table).__name__} is given; a table, or {names} by name are expected.")
+        for name in [*law.columns, *columns]:
+            if name not in (columns if table is None else table):
+                raise InputError(f"Law '{law.name}' needs '{name}'; its columns are {names}.")
+            if name not in law.columns:
+                raise InputError(f"Law '{law.name}' does not read '{name}'; its columns are {names}.")
+        if isinstance(table, pd.DataFrame):
+            arrays = [numbers(table, name, "The table of points", positive=False) for name in law.columns]
+        else:
+            given = columns if table is None else table
+            arrays = positive(**{name: given[name] for name in law.columns})
+        try:
+            arrays = list(np.broadcast_arrays(*arrays))
+        except ValueError:
+            lengths = ", ".join(f"{array.size} of '{name}'" for name, array in zip(law.columns, arrays, strict=True))
+            raise InputError(f"Columns of one length are expected, or single numbers; there are {lengths}.") from None
+        rows = {name: np.ravel(array) for name, array in zip(law.columns, arrays, strict=True)}
+        for sentence in suspect_units(self.problem, rows):
+            warnings.warn(sentence, RuntimeWarning, stacklevel=2)
+        with np.errstate(all="ignore"):  # zero is no size, but may be a number of experts that are read
+            predicted = law.predict(self.coefficients, rows)
+        if not np.isfinite(predicted).all():
+            place = int(np.flatnonzero(~np.isfinite(predicted))[0])
+            point = ", ".join(f"{name} {column[place]:g}" for name, column in rows.items())
+            raise InputError(
+                f"Law '{law.name}' has no finite value at {point}, which is row {place + 1} of the points."
+            )
+        return predicted.reshape(arrays[0].shape)[()]
 
     @cached_property
     def report(self) -> "Report":
@@ -216,8 +247,8 @@ class Fit:
 
     def errors(self, table: pd.DataFrame | None = None) -> Floats:
         """Return relative errors, predicted over observed less one; of the fitted rows by default."""
-        rows = self.table if table is None else table
-        return self.predict(rows) / self.law.observed(rows) - 1
+        predicted, observed = self._compared(table)
+        return predicted / observed - 1
 
     def mean_error(self, table: pd.DataFrame | None = None) -> float:
         """Return the mean absolute relative error."""
@@ -225,8 +256,15 @@ class Fit:
 
     def rmse(self, table: pd.DataFrame | None = None) -> float:
         """Return the root mean square error, in the unit of the response."""
-        rows = self.table if table is None else table
-        return float(np.sqrt(np.mean((self.predict(rows) - self.law.observed(rows)) ** 2)))
+        predicted, observed = self._compared(table)
+        return float(np.sqrt(np.mean((predicted - observed) ** 2)))
+
+    def _compared(self, table: pd.DataFrame | None) -> tuple[Floats, Floats]:
+        """Return what is predicted of rows and what was observed, of the fitted rows by default."""
+        if table is None:
+            return self.law.predict(self.coefficients, self.table), self.law.observed(self.table)
+        rows = table.assign(**{self.law.response: numbers(table, self.law.response)})
+        return self.predict(table), self.law.observed(rows)
 
 
 def fit(
@@ -272,11 +310,22 @@ def fit(
     {'E': 1.8172, 'A': 482.01, 'B': 2085.43, 'alpha': 0.3478, 'beta': 0.3658}
     """
     law = find(law) if isinstance(law, str) else law
+    for name, value, kinds, expected in (
+        ("law", law, Law, "a law, or the name of one,"),
+        ("table", table, pd.DataFrame | str | os.PathLike, "a DataFrame, or the path of a CSV file,"),
+        ("loss", loss, Loss, "a Loss, such as huber(1e-3),"),
+        ("hold", hold, dict | None, "a dictionary of values by the names of parameters"),
+        ("tie", tie, dict | None, "a dictionary of names of parameters"),
+    ):
+        if not isinstance(value, kinds):
+            raise InputError(f"Parameter {name} is a {type(value).__name__}; {expected} is expected.")
+    count(1, starts=starts)
     rows_given = table if isinstance(table, pd.DataFrame) else read(table, (*law.columns, law.response))
     table, problem = make_problem(law, rows_given, loss, hold or {}, tie or {})
     refuse(law, table)
     ordered = problem.ordered()
     sample = ordered.thinned()
+    _refuse_held(sample, hold or {})
     kept, best = search(sample, starts)
     if sample is not ordered:
         best = minimise(ordered, best.free)
@@ -294,6 +343,11 @@ def make_problem(
     for place, parameter in enumerate(law.parameters):
         if parameter.name in hold:
             base[place] = float(parameter.value(hold[parameter.name]))
+            if parameter.rate and not np.isfinite(base[place]):
+                raise InputError(
+                    f"Parameter hold gives '{parameter.name}' the value {hold[parameter.name]:g}; a rate that is not "
+                    "zero is expected."
+                )
     if len(table) < len(indices):
         raise InputError(
             f"The table has {len(table)} rows; at least {len(indices)} are expected, one for each free parameter."
@@ -304,6 +358,29 @@ def make_problem(
     return table, Problem(law, columns, law.observed(table), loss, base, indices)
 
 
+@np.errstate(all="ignore")  # a held value may leave what a float holds, and is refused for it
+def _refuse_held(problem: Problem, hold: Mapping[str, float]) -> None:
+    """Refuse held values that no values of the free parameters bring to the rows."""
+    if not hold:
+        return
+    law, floor, highest = problem.law, problem.law.linear[0].name, float(problem.observed.max())
+    thetas = [problem.theta(start) for start in initial_grid(problem)[0]]
+    first = law.terms(thetas[0][len(law.linear) :], problem.columns)
+    adds = law.link == "identity" and np.ptp(first[:, 0]) == 0 and bool(np.all(first >= 0))
+    if adds and min(one.low for one in law.linear) >= 0 and hold.get(floor, -np.inf) >= highest:
+        raise InputError(
+            f"Parameter hold gives '{floor}' the value {hold[floor]:g}, to which all other terms add; less than the "
+            f"largest that was observed, {highest:.4g}, is expected."
+        )
+    values = (law.predict(theta, problem.columns) for theta in thetas)
+    if not any(np.all(np.isfinite(value) & (value != 0)) for value in values):
+        given = ", ".join(f"'{name}' the value {value:g}" for name, value in hold.items())
+        raise InputError(
+            f"Parameter hold gives {given}, with which law '{law.name}' has no finite value on these rows; "
+            "numbers nearer to zero are expected."
+        )
+
+
 def _indices(law: Law, hold: dict[str, float], tie: dict[str, str]) -> tuple[tuple[int, ...], ...]:
     """Return, for each free coefficient, the places that it fills."""
     names = [parameter.name for parameter in law.parameters]
@@ -311,9 +388,18 @@ def _indices(law: Law, hold: dict[str, float], tie: dict[str, str]) -> tuple[tup
         for name in given:
             if name not in names:
                 raise InputError(f"Parameter {argument} names '{name}'; the law's parameters are {', '.join(names)}.")
+    for name, value in hold.items():
+        if not isinstance(value, int | float | np.number) or np.isnan(value):
+            raise InputError(f"Parameter hold gives '{name}' the value {value!r}; a number is expected.")
     for name, other in tie.items():
         if name == other or name in hold or other in hold or other in tie:
             raise InputError(f"Parameter '{name}' is tied to '{other}'; one that is free is expected, for a free one.")
+        one, two = (law.parameters[names.index(which)] for which in (name, other))
+        if (one in law.linear) != (two in law.linear) or max(one.low, two.low) > min(one.high, two.high):
+            raise InputError(
+                f"Parameter '{name}' is tied to '{other}'; two factors of terms, or two shapes, are expected, whose "
+                f"bounds overlap ({one.low:g} to {one.high:g}, and {two.low:g} to {two.high:g})."
+            )
     indices: dict[str, list[int]] = {}
     for place, name in enumerate(names):
         if name not in hold:

@@ -17,7 +17,7 @@ from scipy import stats
 from scipy.optimize import brentq
 from tqdm import tqdm
 
-from moelaws.checks import Floats
+from moelaws.checks import Floats, count, share
 from moelaws.errors import InputError
 from moelaws.fitting.estimation import Fit
 from moelaws.fitting.objective import Problem
@@ -39,14 +39,18 @@ def profile(fit: Fit, level: float = 0.95) -> Intervals:
     -------
     dict
         Parameter name → (low, high), in the parameter's unit. An end at a parameter's bound means
-        that the data do not limit it there; for a rate this can be infinity.
+        that the data do not limit it there; for a rate this can be infinity. A parameter that is not identified gets
+        its bounds: the profile is flat, and rounding would say where it ends.
     """
+    share(level=level)
     problem, best = fit.problem, fit.problem.free(fit.coefficients)
     scale = _scale(problem, best)
     limit = fit.objective + scale * stats.f.ppf(level, 1, len(problem.observed) - len(best)) / 2
     errors = _standard_errors(problem, best, scale)
-    ends = [[_end(problem, best, place, side, errors[place], limit) for place in range(len(best))] for side in (-1, 1)]
-    return _named(fit, np.array(ends))
+    ends, arbitrary = np.array(problem.bounds()), np.isin(fit.free, fit.not_identified)
+    for place in map(int, np.flatnonzero(~arbitrary)):
+        ends[:, place] = [_end(problem, best, place, side, errors[place], limit) for side in (-1, 1)]
+    return _named(fit, ends)
 
 
 def _scale(problem: Problem, best: Floats) -> float:
@@ -171,15 +175,16 @@ def refits(fit: Fit, by: str | None = None, draws: int = 1000, seed: int = 0, pr
 
     Rows with equal values in the column `by` make a group; by default each row does by itself.
     """
+    count(2, draws=draws)
     groups = _groups(fit.table, by)
-    count = groups.max() + 1
-    counts = (np.bincount(chosen, minlength=count)[groups] for chosen in _chosen(count, draws, seed))
+    many = groups.max() + 1
+    counts = (np.bincount(chosen, minlength=many)[groups] for chosen in _chosen(many, draws, seed))
     best = fit.problem.free(fit.coefficients)
     coefficients, alone, failed = refit(fit.problem, best, counts, draws, progress)
     if failed.all():
         raise InputError(f"None of {draws} refits converged; fewer parameters or more rows are expected.")
     numbers = (tuple(np.flatnonzero(which).tolist()) for which in (alone, failed))
-    return Refits(fit, coefficients[~failed], int(count), _left(fit.problem.basis(best), groups), *numbers)
+    return Refits(fit, coefficients[~failed], int(many), _left(fit.problem.basis(best), groups), *numbers)
 
 
 def _left(basis: Floats, groups: NDArray[np.integer[Any]]) -> float:
@@ -226,6 +231,7 @@ def bootstrap(
     numpy.ndarray, shape (draws, ...)
         The statistic of each draw; :func:`interval` turns it into intervals.
     """
+    count(1, draws=draws)
     groups = _groups(table, by)
     members, sizes = np.argsort(groups, kind="stable"), np.bincount(groups)
     starts = np.cumsum(sizes) - sizes
@@ -242,7 +248,7 @@ def bootstrap(
 
 def _groups(table: pd.DataFrame, by: str | None) -> NDArray[np.integer[Any]]:
     """Return the number of each row's group, in the order of the column's values."""
-    if by is not None and by not in table.columns:
+    if by is not None and (not isinstance(by, str) or by not in table.columns):
         raise InputError(f"Parameter by is '{by}'; a column of the table is expected: {', '.join(table.columns)}.")
     groups = np.arange(len(table)) if by is None else pd.factorize(table[by], sort=True, use_na_sentinel=False)[0]
     if groups.max() < 1:
@@ -251,10 +257,10 @@ def _groups(table: pd.DataFrame, by: str | None) -> NDArray[np.integer[Any]]:
     return np.asarray(groups)
 
 
-def _chosen(count: int, draws: int, seed: int) -> Iterator[NDArray[np.integer[Any]]]:
+def _chosen(many: int, draws: int, seed: int) -> Iterator[NDArray[np.integer[Any]]]:
     """Yield the numbers of the groups of each draw."""
     rng = np.random.default_rng(seed)
-    return (rng.integers(count, size=count) for _ in range(draws))
+    return (rng.integers(many, size=many) for _ in range(draws))
 
 
 def _apply(statistic: Callable[[pd.DataFrame], Floats], table: pd.DataFrame, rows: NDArray[np.integer[Any]]) -> Floats:
@@ -281,6 +287,9 @@ def interval(draws: Floats, level: float = 0.95, freedom: int | None = None) -> 
     T. C. Hesterberg, What teachers should know about the bootstrap, The American Statistician 69 (2015) 371–386,
     Section 3.3.
     """
+    share(level=level)
+    if len(draws) < 2:
+        raise InputError(f"There are {len(draws)} draws; at least two are expected, for an interval.")
     if freedom is not None:
         level = float(1 - 2 * stats.norm.sf(stats.t.ppf((1 + level) / 2, freedom)))
     tail = (1 - level) / 2
@@ -293,9 +302,9 @@ def left_out(fit: Fit, by: str | None = None) -> Floats:
     Rows with equal values in the column `by` are left out together; by default each row is by itself.
     """
     problem, best, groups = fit.problem, fit.problem.free(fit.coefficients), _groups(fit.table, by)
-    count = groups.max() + 1
-    kept = ((groups != group).astype(int) for group in range(count))
-    coefficients, _, failed = refit(problem, best, kept, count)
+    many = groups.max() + 1
+    kept = ((groups != group).astype(int) for group in range(many))
+    coefficients, _, failed = refit(problem, best, kept, many)
     if failed.any():
         rows = ", ".join(str(row + 1) for row in np.flatnonzero(failed[groups]))
         raise InputError(
@@ -311,13 +320,13 @@ def left_out(fit: Fit, by: str | None = None) -> Floats:
 def left_out_error(fit: Fit, by: str) -> pd.Series:
     """Return the mean relative error of each group, predicted by a fit to all others."""
     errors = np.abs(left_out(fit, by) / fit.law.observed(fit.table) - 1)
-    return pd.Series(errors).groupby(fit.table[by].to_numpy()).mean()
+    return pd.Series(errors).groupby(fit.table[by].to_numpy(), dropna=False).mean()
 
 
 def written(value: float, ends: Sequence[float]) -> str:
     """Write a value with its interval, to two digits of the interval's half-width.
 
-    The high end may be infinite.
+    Where that is far above one, a smaller number keeps two digits of its own. The ends may be infinite.
 
     Examples
     --------
@@ -327,9 +336,17 @@ def written(value: float, ends: Sequence[float]) -> str:
     ('3.51 (2.79 to 3.84)', 'more than 557')
     """
     low, high = ends
-    if np.isinf(high):
-        return f"more than {low:.3g}"
+    if np.isinf(low) or np.isinf(high):
+        if np.isinf(low) and np.isinf(high):
+            return f"{value:.4g} (not limited)"
+        return f"more than {low:.3g}" if np.isinf(high) else f"less than {high:.3g}"
     if not high - low > 1e-9 * abs(value):  # rounding, of an exact fit
         return f"{value:.4g} ({low:.4g} to {high:.4g})"
     digits = 1 - int(np.floor(np.log10((high - low) / 2)))
-    return "{} ({} to {})".format(*(f"{round(x, digits):.{max(digits, 0)}f}" for x in (value, low, high)))
+
+    def shown(x: float) -> str:
+        if (digits < 0 and 0 < abs(x) < 10.0**-digits) or abs(x) >= 1e15:
+            return f"{x:.2g}"
+        return f"{round(x, digits):.{max(digits, 0)}f}"
+
+    return f"{shown(value)} ({shown(low)} to {shown(high)})"

@@ -21,9 +21,10 @@ import pandas as pd
 from numpy.polynomial import Polynomial
 from scipy import stats
 
-from moelaws.checks import Floats
+from moelaws.checks import Floats, share
 from moelaws.data.table import numbers
 from moelaws.errors import InputError
+from moelaws.fitting.rows import faults, row, suspects
 from moelaws.fitting.trend import Trend
 
 TOLERANCE = 0.05
@@ -32,6 +33,8 @@ TOLERANCE = 0.05
 SPREAD = 1.5
 """Compute of rows of one budget, largest over smallest, from which they are objected to."""
 
+ACCOUNTS = 100.0
+"""Ratio of compute to 6 N D, either way, that no account of FLOP makes: one of the three is in another unit."""
 
 _DESIGN = frozenset({"n_routed", "top_k", "activation_ratio", "granularity", "n_shared"})
 """Columns that say what kind of model a run is."""
@@ -91,6 +94,11 @@ def profiles(
     degree : {2, 3}
         Of the polynomial in the logarithm of size.
 
+    Raises
+    ------
+    InputError
+        If the rows are such that no law is fitted to them, either (:func:`moelaws.fitting.rows.refuse`).
+
     Examples
     --------
     Runs of Chinchilla's law in the refit by Besiroglu et al. (2024), whose best size grows with the power 0.513 of
@@ -104,18 +112,23 @@ def profiles(
     >>> round(float(profiles(rows).trend().law.exponent), 2)
     0.51
     """
+    share(level=level)
     if degree not in (2, 3):
         raise InputError(f"Parameter degree is {degree}; 2 for a parabola or 3 for a cubic is expected.")
-    sizes, losses = numbers(table, size), numbers(table, response)
-    if "flops" in table or "n_tokens" not in table:
-        flops = numbers(table, "flops")
-    else:
-        flops = 6 * sizes * numbers(table, "n_tokens")
+    compute = ["flops"] if "flops" in table or "n_tokens" not in table else []
+    tokens = ["n_tokens"] if "n_tokens" in table else []
+    read = list(dict.fromkeys([size, *compute, *tokens, response]))
+    table = table.assign(**{name: numbers(table, name) for name in read})
+    for sentence in faults(read, table):
+        raise InputError(sentence)
+    sizes = table[size].to_numpy()
+    flops = table["flops"].to_numpy() if compute else 6 * sizes * table["n_tokens"].to_numpy()
     labels = _budgets(flops, tolerance) if budget is None else _given(table, budget)
-    rows = pd.DataFrame({"flops": flops, "size": sizes, "loss": losses})
-    if "n_tokens" in table:
-        rows["n_tokens"] = numbers(table, "n_tokens")
-    found, warnings = [], []
+    rows = pd.DataFrame({"flops": flops, "size": sizes, "loss": table[response].to_numpy()})
+    rows = rows.assign(**{name: table[name].to_numpy() for name in tokens})
+    found, warnings = [], [*suspects(table, read), *suspect_compute(table)]
+    if copies := int(rows.duplicated().sum()):
+        warnings.append(f"{copies} rows repeat another one in {', '.join(read)}, which makes intervals too narrow.")
     for name in sorted(_DESIGN & set(table.columns)):
         if (table.groupby(labels)[name].nunique() > 1).any():
             warnings.append(
@@ -131,6 +144,20 @@ def profiles(
     if not found:
         raise InputError(f"No budget has more than {degree} sizes; several sizes with the same compute are expected.")
     return Profiles(pd.DataFrame(found), tuple(warnings))
+
+
+def suspect_compute(table: pd.DataFrame) -> Iterator[str]:
+    """Yield what there is to say of compute that its size and tokens cannot have taken, where a table has all three."""
+    if not {"flops", "n_active", "n_tokens"} <= set(table):
+        return
+    flops, size, tokens = (numbers(table, name) for name in ("flops", "n_active", "n_tokens"))
+    ratios = flops / (6 * size * tokens)
+    off = np.flatnonzero((ratios > ACCOUNTS) | (ratios < 1 / ACCOUNTS))
+    if len(off):
+        yield (
+            f"Column 'flops' is {ratios[off[0]]:.2g} times 6 n_active n_tokens in {len(off)} rows, the first of them "
+            f"row {row(table, off[0])}: is one of the three in another unit?"
+        )
 
 
 def _budgets(flops: Floats, tolerance: float) -> Floats:

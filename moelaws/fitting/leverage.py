@@ -89,6 +89,10 @@ def valley(size: ArrayLike, loss: ArrayLike, nearest: int = 5, noise: float | No
     (4.0, 2.998)
     """
     size, loss = positive(size=size, loss=loss)
+    if noise is not None:
+        positive(noise=noise)
+    if size.shape != loss.shape:
+        raise InputError(f"There are {size.size} sizes and {loss.size} losses; as many of both are expected.")
     log_size = np.log(size)
     chosen = np.argsort(np.abs(log_size - log_size[np.argmin(loss)]), kind="stable")[:nearest]
     centre = log_size[chosen].mean()
@@ -210,8 +214,10 @@ def over(
     theta = np.array([dense.fit.problem.theta(free) for free in dense.coefficients])
     observed = law.observed(table)
     if error is None:
-        rest = dense.fit.predict(table) - observed
+        rest = law.predict(dense.fit.coefficients, table) - observed
         error = np.sqrt(rest @ rest / max(len(rest) - len(dense.fit.free), 1))
+    elif not np.all(np.asarray(error, dtype=float) >= 0):
+        raise InputError(f"Parameter error has the value {error!r}; numbers from zero on are expected.")
     noise = np.random.default_rng(seed).normal(size=(len(theta), len(moe))) * np.asarray(error, dtype=float)
     needed = _dense_flops(law, dense.fit.coefficients, rows["loss"], n_tokens)
     spread = _dense_flops(law, theta, rows["loss"] + noise, n_tokens) / rows["flops"]

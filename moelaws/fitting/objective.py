@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from moelaws.checks import Columns, Floats
+from moelaws.checks import Columns, Floats, one_of, positive
 from moelaws.laws.base import Law
 
 FLAT = 1e-8
@@ -42,6 +42,10 @@ class Loss:
     space: Literal["log", "relative", "linear"] = "log"
     delta: float | None = None
     above: float = 1.0
+
+    def __post_init__(self) -> None:
+        one_of(("log", "relative", "linear"), space=self.space)
+        positive(above=self.above, **({} if self.delta is None else {"delta": self.delta}))
 
     def errors(self, predicted: Floats, observed: Floats) -> Floats:
         """Return each row's error."""
@@ -161,9 +165,11 @@ class Problem:
         return float(self.loss.cost(self.errors(free)).sum())
 
     def bounds(self) -> tuple[Floats, Floats]:
-        """Return the bounds of the free coefficients."""
-        parameters = [self.law.parameters[places[0]] for places in self.indices]
-        return np.array([p.low for p in parameters], dtype=float), np.array([p.high for p in parameters], dtype=float)
+        """Return the bounds of the free coefficients; those of tied ones hold together."""
+        parameters = [[self.law.parameters[place] for place in places] for places in self.indices]
+        low = [max(parameter.low for parameter in tied) for tied in parameters]
+        high = [min(parameter.high for parameter in tied) for tied in parameters]
+        return np.array(low, dtype=float), np.array(high, dtype=float)
 
     @property
     def is_linear(self) -> bool:

@@ -16,6 +16,7 @@ from scipy import optimize
 from scipy.ndimage import minimum_filter
 
 from moelaws.checks import Floats
+from moelaws.errors import InputError
 from moelaws.fitting.batch import refine
 from moelaws.fitting.objective import Problem
 from moelaws.laws.base import Parameter
@@ -115,7 +116,7 @@ class Contributions(Coefficients):
     def of(self, free: Floats) -> Floats:
         """Return the coordinates of free coefficients."""
         coordinates = free.copy()
-        coordinates[self.linear] *= _root_mean_square(self._terms(free))
+        coordinates[self.linear] *= _root_mean_square(self.terms(free))
         coordinates[self.logs] = np.log(free[self.logs])
         return coordinates
 
@@ -123,13 +124,13 @@ class Contributions(Coefficients):
         """Return the free coefficients of coordinates."""
         free = coordinates.copy()
         free[self.logs] = np.exp(coordinates[self.logs])
-        free[self.linear] /= _root_mean_square(self._terms(free))
+        free[self.linear] /= _root_mean_square(self.terms(free))
         return np.clip(free, *self.problem.bounds())
 
     def jacobian(self, coordinates: Floats) -> Floats:
         """Return the derivative of the errors by the coordinates, shape (rows, free coefficients)."""
         problem, free, k = self.problem, self.free(coordinates), len(self.problem.law.linear)
-        matrix, terms = problem.jacobian(free), self._terms(free)
+        matrix, terms = problem.jacobian(free), self.terms(free)
         if problem.law.shape:
             slopes = problem.law.slopes(problem.theta(free)[k:], problem.columns)[:, self._columns]
             mixed = np.einsum("rk,rkm->km", terms, slopes) / np.maximum(np.sum(terms**2, axis=0), 1e-300)[:, None]
@@ -142,13 +143,16 @@ class Contributions(Coefficients):
     def _columns(self) -> list[int]:
         return [self.problem.indices[place][0] for place in self.linear]
 
-    def _terms(self, free: Floats) -> Floats:
+    def terms(self, free: Floats) -> Floats:
+        """Return what the linear coefficients multiply, shape (rows, coefficients)."""
         shape = self.problem.theta(free)[len(self.problem.law.linear) :]
         return np.asarray(self.problem.law.terms(shape, self.problem.columns)[:, self._columns])
 
 
 def _root_mean_square(terms: Floats) -> Floats:
-    return np.asarray(np.sqrt(np.maximum(np.mean(terms**2, axis=0), 1e-300)))
+    """Return the size of each term; one for a term that no row has, whose coefficient then stays as it is."""
+    squares = np.mean(terms**2, axis=0)
+    return np.asarray(np.sqrt(np.where(squares > 1e-300, squares, 1.0)))
 
 
 @np.errstate(all="ignore")  # a trial step may leave what a float holds, and is then refused
@@ -208,7 +212,13 @@ def _run(space: Coefficients, start: Floats, tolerance: float) -> Optimum:
 
 
 def _onto_bounds(problem: Problem, free: Floats, objective: float) -> Floats:
-    """Put onto its bound what lies all but there, where a trust region never gets, or could as well lie there."""
+    """Put onto its bound what lies all but there, where a trust region never gets, or could as well lie there.
+
+    A coefficient of a term that is zero in all rows becomes zero.
+    """
+    matters = np.any(problem.jacobian(free) != 0, axis=0)
+    linear = np.array([places[0] < len(problem.law.linear) for places in problem.indices])
+    free = np.where(linear & ~matters, np.clip(0.0, *problem.bounds()), free)
     slack = max(1e-12 * objective, 1e-17 * len(problem.observed))  # errors of 1e-8 count as none
     for bounds in problem.bounds():
         matters = np.any(problem.jacobian(free) != 0, axis=0)
@@ -307,12 +317,29 @@ def search(problem: Problem, count: int) -> tuple[pd.DataFrame, Optimum]:
         for place in np.argsort(lows, kind="stable")[:most]:
             ends[place] = least_squares(problem, ends[place], tolerance).free
             lows[place] = problem.objective(ends[place])
-            if tolerance < ROUGH and reached(problem, lows) > 1:
+            if tolerance < ROUGH and as_low(problem, lows).sum() > 1:
                 break
     tried = pd.DataFrame(starts, columns=[problem.law.parameters[places[0]].name for places in problem.indices])
     tried.insert(0, "objective_start", heights)
     tried.insert(1, "objective_end", lows)
-    return tried, least_squares(problem, ends[lows.argmin()])
+    best = least_squares(problem, ends[lows.argmin()])
+    if not np.isfinite(problem.objective(best.free)):
+        raise InputError(
+            f"Law '{problem.law.name}' has no finite value on these rows from any start; its terms, or the grids and "
+            "bounds of its parameters, do not suit them."
+        )
+    tried.insert(2, "apart", _apart(problem, ends, best.free))
+    return tried, best
+
+
+def _apart(problem: Problem, ends: Floats, best: Floats) -> Floats:
+    """Return how far ends of searches lie from an optimum, in standard errors of the farthest coefficient."""
+    matrix, lengths = problem.unit_jacobian(best)
+    if not np.isfinite(matrix).all():
+        return np.zeros(len(ends))  # a slope that no float holds tells nothing
+    room = max(len(matrix) - len(best), 1)
+    unit = np.sqrt(2 * problem.unit(best) / room * np.sum(np.linalg.pinv(matrix, rcond=1e-10) ** 2, axis=1)) / lengths
+    return np.asarray(np.max(np.abs(ends - best) / np.where(unit > 0, unit, np.inf), axis=1, initial=0.0))
 
 
 def _looks(problem: Problem, starts: Floats) -> Floats:
@@ -330,16 +357,16 @@ def _with_all_terms(problem: Problem, start: Floats) -> Floats:
     """Let each term contribute: the shapes of one that does not would stay where they are."""
     space = Contributions(problem)
     coordinates = space.of(start)
-    bounded = space.linear[problem.bounds()[0][space.linear] == 0]
+    bounded = space.linear[(problem.bounds()[0][space.linear] == 0) & np.any(space.terms(start) != 0, axis=0)]
     coordinates[bounded] = np.maximum(coordinates[bounded], SHARE * coordinates[bounded].sum())
     moved = space.free(coordinates)
     return moved if np.isfinite(moved).all() else start
 
 
-def reached(problem: Problem, lows: Floats) -> int:
-    """Return how many of the searches that ended at these objectives reached the lowest; errors of 1e-9 are none."""
+def as_low(problem: Problem, lows: Floats) -> NDArray[np.bool_]:
+    """Return which of the searches that ended at these objectives reached the lowest; errors of 1e-9 are none."""
     lowest = lows.min()
-    return int((lows - lowest <= max(AGREEMENT * lowest, 1e-18 * len(problem.observed))).sum())
+    return np.asarray(lows - lowest <= max(AGREEMENT * lowest, 1e-18 * len(problem.observed)))
 
 
 def _shapes(problem: Problem) -> list[Parameter]:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from moelaws.checks import Floats, positive
+from moelaws.data.quantities import QUANTITIES
 from moelaws.errors import InputError
 from moelaws.fitting.estimation import Fit
 from moelaws.fitting.intervals import Refits
@@ -19,6 +20,9 @@ from moelaws.laws.base import Law
 
 SIZES = frozenset({"n_active", "n_dense", "n_total"})
 """Columns that change with the size."""
+
+LEAST = 6.0
+"""FLOP of one parameter and one token, the smallest run."""
 
 
 @dataclass(frozen=True)
@@ -90,10 +94,20 @@ def optimum(
     '7.22e+10 1.33e+12 1.974 0.37'
     """
     law = fit.law
-    positive(flops=flops, granularity=granularity)
+    positive(flops=flops, granularity=granularity, **({} if most_total == np.inf else {"most_total": most_total}))
+    if not LEAST < flops <= QUANTITIES["flops"].high:
+        raise InputError(
+            f"Parameter flops has the value {flops:g}; more than {LEAST:g}, one parameter and one token, and at most "
+            f"{QUANTITIES['flops'].high:g} are expected."
+        )
     _answers(law)
     tried = expansions(law, experts, fit.table)
-    runs(1.0, 1.0, tried, granularity, outside)  # refuses what no model can be
+    least = float(runs(1.0, 1.0, tried, granularity, outside).n_total.max())  # refuses what no model can be
+    if not most_total > least:
+        raise InputError(
+            f"The limit on total parameters is {most_total:g}; more than the {least:.3g} of a model with one active "
+            "parameter are expected."
+        )
     rest = (flops, granularity, most_total, outside)
     found = np.array([_lowest(law, fit.coefficients, times, *rest) for times in tried])  # (expansions, [N, loss])
     best = int(found[:, 1].argmin())

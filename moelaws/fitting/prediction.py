@@ -1,10 +1,13 @@
 """What a fit says about other points, and how far these lie outside the rows it was fitted to."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from moelaws.checks import Floats
+from moelaws.data.quantities import CONVENTIONS
 from moelaws.data.table import numbers
 from moelaws.fitting.estimation import Fit
 from moelaws.fitting.intervals import Refits
@@ -42,7 +45,7 @@ def predict(fit: Fit, points: pd.DataFrame, refits: Refits | None = None, level:
     1   2.11       0.5
     """
     columns = {name: numbers(points, name, "The table of points") for name in fit.law.columns}
-    predicted = {"value": fit.predict(columns)}
+    predicted = {"value": fit.law.predict(fit.coefficients, columns)}
     if refits is not None:
         means = fit.law.predict(fit.problem.theta(refits.coefficients), columns)
         predicted["mean_low"], predicted["mean_high"] = refits.interval(means, level)
@@ -50,6 +53,20 @@ def predict(fit: Fit, points: pd.DataFrame, refits: Refits | None = None, level:
         runs = (fit.problem.loss.observed(mean, errors).ravel() for mean in means.T)
         predicted["run_low"], predicted["run_high"] = np.transpose([refits.interval(run, level) for run in runs])
     return pd.DataFrame({**predicted, "distance": distance(fit, points)}, index=points.index)
+
+
+def other_conventions(fit: Fit, points: pd.DataFrame) -> Iterator[str]:
+    """Yield the conventions that points say to be others than the fitted rows'."""
+    for name, qualified in CONVENTIONS.items():
+        read = [one for one in (*fit.law.columns, fit.law.response) if one in qualified]
+        if not read or name not in points or name not in fit.table:
+            continue
+        fitted, others = (set(table[name].dropna().astype(str)) for table in (fit.table, points))
+        if strange := sorted(others - fitted):
+            yield (
+                f"Points have '{name}' {', '.join(strange[:4])} and the fitted rows {', '.join(sorted(fitted)[:4])}, "
+                f"between which {' and '.join(read)} cannot be compared."
+            )
 
 
 def noise(refits: Refits, count: int, seed: int = 0) -> Floats:

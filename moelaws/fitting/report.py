@@ -65,7 +65,7 @@ class Report:
         kind = f"95 %, {len(refits.coefficients)} bootstraps of {refits.groups} groups" if refits else kind
         held = "" if self.held_out is None else f", {self.fit.rmse(self.held_out):.4g} in {len(self.held_out)} held out"
         return (
-            f"RMSE {self.fit.rmse():.4g} in {self.fit.law.response}{held}; "
+            f"RMSE {self.fit.rmse():.4g} in {self.fit.law.predicted}{held}; "
             f"{bent} of {loss.space} errors, objective {self.fit.objective:.6g}; {kind}"
         )
 
@@ -107,7 +107,7 @@ class Report:
             "loss": asdict(fit.problem.loss),
             "params": {
                 one.name: {"value": value}
-                | dict(zip(("low", "high"), self.intervals.get(one.name, (None, None)), strict=True))
+                | dict(zip(("low", "high"), map(_finite, self.intervals.get(one.name, (None, None))), strict=True))
                 | {"unit": one.unit}
                 for one, value in zip(fit.law.parameters, fit.values.values(), strict=True)
             },
@@ -130,6 +130,11 @@ class Report:
             "rmse_holdout": None if held is None else fit.rmse(held),
             "warnings": list(self.warnings),
         }
+
+
+def _finite(end: float | None) -> float | None:
+    """Return an end of an interval, or none where there is none, for which JSON has no number."""
+    return end if end is not None and np.isfinite(end) else None
 
 
 def report(fit: Fit, refits: Refits | None = None, held_out: pd.DataFrame | None = None) -> Report:
@@ -169,7 +174,7 @@ def plot(fit: Fit, held_out: pd.DataFrame | None = None) -> Figure:
     ends = [float(np.minimum(predicted, observed).min()), float(np.maximum(predicted, observed).max())]
     left.plot(ends, ends, color="0.5", linewidth=1, label="equal")
     left.plot(predicted, observed, "o", markersize=4, label="rows")
-    left.set(xlabel=f"predicted {fit.law.response}", ylabel=f"observed {fit.law.response}", title=fit.law.name)
+    left.set(xlabel=f"predicted {fit.law.predicted}", ylabel=f"observed {fit.law.predicted}", title=fit.law.name)
     right.axhline(0, color="0.5", linewidth=1)
     right.plot(predicted, 100 * fit.errors(), "o", markersize=4)
     if held_out is not None:
@@ -177,5 +182,5 @@ def plot(fit: Fit, held_out: pd.DataFrame | None = None) -> Figure:
         left.plot(value, fit.law.observed(held_out), "o", markersize=4, mfc="white", label="held out")
         right.plot(value, 100 * fit.errors(held_out), "o", markersize=4, mfc="white")
     left.legend()
-    right.set(xlabel=f"predicted {fit.law.response}", ylabel="predicted over observed less one (%)")
+    right.set(xlabel=f"predicted {fit.law.predicted}", ylabel="predicted over observed less one (%)")
     return figure

@@ -6,14 +6,15 @@ in different ways, and points on the way of a run taken for runs.
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from moelaws.checks import Floats
+from moelaws.checks import Columns, Floats
 from moelaws.data.quantities import CONVENTIONS, GROUPS, HIGHEST_LOSS, NO_MORE_THAN, QUANTITIES, RUNS, STEPS
+from moelaws.data.table import numbers
+from moelaws.data.table import row as row
 from moelaws.errors import InputError
 from moelaws.fitting.objective import Problem
 from moelaws.laws.base import Law
@@ -21,8 +22,17 @@ from moelaws.laws.base import Law
 FOLLOWS = 0.99
 """Share of the variance of a column's logarithm, explained by others', from which it follows them."""
 
-GAP = 1e4
-"""Ratio of neighbouring values from which they are taken to be in two units."""
+GAP = 100.0
+"""Ratio of neighbouring values from which they are taken to be in two units; those of public tables are up to 10."""
+
+FAR = 1e4
+"""Ratio of points to the fitted rows from which they are taken to be in another unit."""
+
+TOKENS_EACH = 0.01, 1e5
+"""Tokens per parameter that a run may have; those of public runs are 0.036 to 7900."""
+
+TOKENS_USUAL = 0.1, 1e4
+"""Where their median lies; those of public tables are 3 to 2300."""
 
 SPAN = 10.0
 """Ratio of the largest compute to the smallest below which no floor can be told."""
@@ -70,15 +80,27 @@ def faults(read: Sequence[str], table: pd.DataFrame) -> Iterator[str]:
 
     The columns `read` include the response.
     """
+    names = list(table.columns)
+    twice = table.columns[table.columns.duplicated()].tolist()
+    texts = [name for name, kind in table.dtypes.items() if name not in twice and pd.api.types.is_object_dtype(kind)]
+    nested = [name for name in texts if not table[name].map(pd.api.types.is_scalar).all()]
+    yield from (f"The table has {names.count(name)} columns '{name}'; each name is expected once." for name in twice)
+    yield from (
+        f"Column '{name}' holds lists or objects; a number, text or truth value is expected." for name in nested
+    )
+    if twice or nested:
+        return
     for name in read:
         if name in QUANTITIES:
             yield from _out_of_range(table, name)
     for less, more in NO_MORE_THAN.items():
         if {less, more} & set(read) and {less, more} <= set(table):
-            for place in np.flatnonzero(table[less].astype(float) > table[more].astype(float)):
+            both = table[[less, more]].dropna()  # a dense model may have no number of active experts
+            low, high = (numbers(both, name) for name in (less, more))
+            for place in np.flatnonzero(low > high):
                 yield (
-                    f"Row {row(table, place)}, column '{less}': {table[less].iloc[place]:g} is found; at most "
-                    f"the {table[more].iloc[place]:g} of column '{more}' are expected."
+                    f"Row {row(both, place)}, column '{less}': {low[place]:g} is found; at most "
+                    f"the {high[place]:g} of column '{more}' are expected."
                 )
     for name, qualified in CONVENTIONS.items():
         if name not in table or not set(qualified) & set(read):
@@ -120,12 +142,6 @@ def _out_of_range(table: pd.DataFrame, name: str) -> Iterator[str]:
         )
 
 
-def row(table: pd.DataFrame, place: int | np.integer[Any]) -> int:
-    """Return the number of a row, in the file that it came from where the index still tells."""
-    label = table.index.tolist()[place]
-    return int(label) + 1 if isinstance(label, int | np.integer) else int(place) + 1
-
-
 def _checkpoints(read: Sequence[str], table: pd.DataFrame) -> tuple[str, int] | None:
     """Return the column of runs of which several rows are points on the way of one, and how many are."""
     runs = [name for name in RUNS if name in table]
@@ -153,8 +169,12 @@ def final(table: pd.DataFrame) -> pd.DataFrame:
         raise InputError(
             f"The last row of each run needs a column of runs ({', '.join(RUNS)}) and of steps ({', '.join(STEPS)})."
         )
-    last = table.groupby(run)[step].idxmax()
-    return table.loc[sorted(last)]
+    for place in np.flatnonzero(table[run].isna()):
+        raise InputError(
+            f"The table, row {row(table, place)}, column '{run}': an empty cell is found; a run's name is expected."
+        )
+    steps = pd.Series(numbers(table, step, positive=False), index=table.index)
+    return table.loc[sorted(steps.groupby(table[run]).idxmax())]
 
 
 def objections(problem: Problem, table: pd.DataFrame, best: Floats) -> Iterator[str]:
@@ -164,6 +184,7 @@ def objections(problem: Problem, table: pd.DataFrame, best: Floats) -> Iterator[
     """
     yield from _design(problem)
     yield from suspects(table, (*problem.law.columns, problem.law.response))
+    yield from problem.law.doubts(table)
     yield from _repeats(problem)
     yield from _errors(problem, table, best)
 
@@ -207,6 +228,38 @@ def _design(problem: Problem) -> Iterator[str]:
 
 def suspects(table: pd.DataFrame, read: Sequence[str]) -> Iterator[str]:
     """Yield the columns whose numbers look as if they stood in another unit, or in two."""
+    said = list(_suspects_alone(table, read))
+    yield from said or _suspects_together(table, read)
+
+
+def _suspects_together(table: pd.DataFrame, read: Sequence[str]) -> Iterator[str]:
+    """Yield what sizes and tokens tell of each other's units: a thousand hides in a column that spans as much."""
+    size = next((name for name in ("n_active", "n_dense") if name in read), None)
+    if size is None or "n_tokens" not in read:
+        return
+    with np.errstate(all="ignore"):
+        each = np.asarray(table["n_tokens"], dtype=float) / np.asarray(table[size], dtype=float)
+    places = np.flatnonzero(np.isfinite(each) & (each > 0))
+    if not len(places):
+        return
+    places = places[np.argsort(each[places], kind="stable")]
+    each = each[places]
+    middle = float(np.median(each))
+    if (
+        each[0] < TOKENS_EACH[0]
+        or each[-1] > TOKENS_EACH[1]
+        or not TOKENS_USUAL[0] <= middle <= TOKENS_USUAL[1]
+        or (each[1:] / each[:-1]).max(initial=1) > GAP
+    ):
+        least, most = (row(table, places[end]) for end in (0, -1))
+        yield (
+            f"Columns 'n_tokens' and '{size}' give {each[0]:.2g} (row {least}) to {each[-1]:.2g} (row {most}) tokens "
+            f"per parameter, with the median {middle:.2g}, unusual for training runs: are these rows in two units, or "
+            "is one of the columns in another?"
+        )
+
+
+def _suspects_alone(table: pd.DataFrame, read: Sequence[str]) -> Iterator[str]:
     for name in read:
         quantity = QUANTITIES.get(name)
         if quantity is None or not np.isfinite(quantity.usual[1]):
@@ -341,11 +394,13 @@ def _levels(column: pd.Series, is_group: bool) -> Floats | None:
     return np.asarray(levels - levels.mean(axis=0))
 
 
-def suspect_units(problem: Problem, points: pd.DataFrame) -> Iterator[str]:
+def suspect_units(problem: Problem, points: Columns) -> Iterator[str]:
     """Yield columns in which points lie so far from the fitted rows that another unit is likely."""
     for name in problem.law.columns:
         fitted, middle = np.asarray(problem.columns[name]), float(np.median(points[name]))
+        if middle <= 0:
+            continue  # of no size, in any unit
         ratio = max(float(fitted.min()) / middle, middle / float(fitted.max()))
-        if ratio > GAP:
+        if ratio > FAR:
             side = "below" if middle < fitted.min() else "above"
             yield f"Points have '{name}' by a factor of {ratio:.0e} {side} the fitted rows: is it in another unit?"

@@ -21,15 +21,16 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
 from moelaws.checks import Floats
 from moelaws.data import files
 from moelaws.data.table import parsed
 from moelaws.errors import InputError
-from moelaws.fitting.estimation import Fit, make_problem
+from moelaws.fitting.estimation import Fit, Problem, make_problem
 from moelaws.fitting.intervals import Refits
 from moelaws.fitting.objective import Loss
+from moelaws.fitting.rows import refuse
 from moelaws.laws import LAWS, find
 from moelaws.laws.base import Law
 
@@ -39,22 +40,26 @@ Maker = Callable[[Path, dict[str, float]], Law]
 _MANIFEST, _TABLE, _STARTS, _DRAWS = "manifest.json", "table.csv", "starts.csv", "draws.npy"
 
 
+_MOST = 1e100
+"""What nothing in a fit exceeds: its square is still a float."""
+
+
 class _Loss(BaseModel):
     model_config = ConfigDict(extra="forbid")
     space: Literal["log", "relative", "linear"]
-    delta: PositiveFloat | None
-    above: PositiveFloat = 1.0
+    delta: float | None = Field(gt=0, le=_MOST)
+    above: float = Field(default=1.0, gt=0, le=_MOST)
 
 
 class _Bootstrap(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
-    groups: PositiveInt
+    groups: int = Field(ge=2)
     left: float = Field(gt=0, le=1)
 
 
 class _Manifest(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
-    format: Literal[6]
+    format: Literal[7]
     law: str
     loss: _Loss
     coefficients: dict[str, str]
@@ -99,6 +104,7 @@ def save(
             made = Path(scratch, "fit")
             made.mkdir()
             fit.table.to_csv(made / _TABLE, index=False)
+            _refuse_unreadable(made / _TABLE, fit.table, target)
             fit.starts.to_csv(made / _STARTS, index=False)
             if refits is not None:
                 np.save(made / _DRAWS, refits.coefficients)
@@ -114,6 +120,19 @@ def save(
             made.rename(target)
     except OSError as error:
         raise InputError(f"{target}: the folder cannot be written ({error.strerror}).") from None
+
+
+def _refuse_unreadable(path: Path, table: pd.DataFrame, target: Path) -> None:
+    """Refuse names of columns that a CSV file does not give back."""
+    names = list(map(str, table.columns))
+    try:
+        kept = list(map(str, parsed(path.read_bytes(), path).columns))
+    except InputError:
+        kept = []
+    if kept != names:
+        raise InputError(
+            f"{target}: a file would not give back the columns {', '.join(names)}; plain names are expected."
+        )
 
 
 def reserve(folder: str | os.PathLike[str]) -> None:
@@ -156,7 +175,7 @@ def load(
         make = makers.get(manifest.law)
         law = find(manifest.law) if make is None else make(path, manifest.settings)
         fit = _restored(law, manifest, parsed(held[_TABLE], path / _TABLE), parsed(held[_STARTS], path / _STARTS))
-        refits = None if drawn is None else Refits(fit, _draws(held[_DRAWS], fit), drawn.groups, drawn.left)
+        refits = None if drawn is None else _redrawn(fit, _draws(held[_DRAWS], fit), drawn)
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise InputError(f"{path}: this is no saved fit ({' '.join(str(error).split()).rstrip('.')}).") from None
     return fit, refits
@@ -186,13 +205,40 @@ def _draws(content: bytes, fit: Fit) -> Floats:
     draws: Floats = np.load(io.BytesIO(content), allow_pickle=False)
     if not np.isfinite(draws).all():
         raise ValueError(f"{_DRAWS} holds numbers that are not finite")
+    low, high = fit.problem.bounds()
+    if len(draws) < 2 or not ((low <= draws) & (draws <= high)).all():
+        raise ValueError(
+            f"{_DRAWS} holds {len(draws)} draws; two or more are expected, inside of the parameters' bounds"
+        )
     return draws
+
+
+def _redrawn(fit: Fit, draws: Floats, bootstrap: _Bootstrap) -> Refits:
+    """Return the refits of a saved fit, or refuse what no bootstrap of its rows leads to."""
+    if bootstrap.groups > len(fit.table) or bootstrap.left < 1 / bootstrap.groups:
+        raise ValueError(
+            f"{bootstrap.groups} groups that leave {bootstrap.left:g} of the variance are no bootstrap of "
+            f"{len(fit.table)} rows"
+        )
+    # Where there are no bounds, a number that no float holds in the law is the least or the largest of all.
+    extremes = np.unique(np.concatenate([draws.argmin(axis=0), draws.argmax(axis=0)]))
+    if not all(_is_finite(fit.problem, draw) for draw in draws[extremes]):
+        raise ValueError(f"{_DRAWS} holds draws that have no finite value on the rows of the fit")
+    return Refits(fit, draws, bootstrap.groups, bootstrap.left)
+
+
+@np.errstate(all="ignore")
+def _is_finite(problem: Problem, free: Floats) -> bool:
+    """Say whether a law has a value in each row, and errors that can be added up."""
+    values = problem.law.predict(problem.theta(free), problem.columns)
+    sizes = np.abs(values)
+    return bool(np.all((sizes > 1 / _MOST) & (sizes < _MOST)) and np.isfinite(problem.objective(free)))
 
 
 def _manifest(fit: Fit, refits: Refits | None) -> dict[str, Any]:
     names = [parameter.name for parameter in fit.law.parameters]
     return {
-        "format": 6,
+        "format": 7,
         "law": fit.law.name,
         "loss": asdict(fit.problem.loss),
         "coefficients": {name: float(value).hex() for name, value in zip(names, fit.coefficients, strict=True)},
@@ -223,8 +269,13 @@ def _restored(law: Law, manifest: _Manifest, table: pd.DataFrame, starts: pd.Dat
     fit = Fit(replace(problem, base=theta), table, theta, starts, manifest.converged)
     if (
         len(table) != manifest.n_rows
-        or not {"objective_start", "objective_end", *fit.free} <= set(starts)
+        or not {"objective_start", "objective_end", "apart", *fit.free} <= set(starts)
         or starts.empty
     ):
         raise ValueError("rows or starts are missing")
+    if texts := [name for name in starts if not pd.api.types.is_numeric_dtype(starts[name])]:
+        raise ValueError(f"{_STARTS}, column '{texts[0]}': numbers are expected")
+    refuse(law, table)
+    if not _is_finite(fit.problem, fit.problem.free(theta)):
+        raise ValueError("the law has no finite value on the rows of the fit")
     return fit

@@ -8,9 +8,9 @@ says no more than its terms: derivatives are derived.
 import inspect
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,9 +26,9 @@ class Parameter:
     Parameters
     ----------
     name, meaning, unit : str
-        Name, what it stands for, and its unit.
+        Name, made of letters, digits and underscores; what it stands for, and its unit.
     low, high : float
-        Bounds.
+        Bounds, of which the second is greater.
     grid : tuple of float
         Values from which the search for a shape parameter starts.
     rate : bool
@@ -43,6 +43,21 @@ class Parameter:
     high: float = np.inf
     grid: tuple[float, ...] = ()
     rate: bool = False
+
+    def __post_init__(self) -> None:
+        bounds, grid = np.asarray((self.low, self.high)), np.asarray(self.grid)
+        if not (isinstance(self.name, str) and self.name.isidentifier()):
+            raise InputError(f"Parameter name is {self.name!r}; letters, digits and underscores are expected.")
+        if bounds.dtype.kind not in "iuf" or not self.low < self.high:
+            raise InputError(
+                f"Parameter '{self.name}' has the bounds {self.low!r} and {self.high!r}; a number and a greater one "
+                "are expected."
+            )
+        numbers = grid.dtype.kind in "iuf" and grid.ndim == 1 and np.isfinite(grid).all()
+        if not (numbers and isinstance(self.grid, tuple | list)):
+            raise InputError(
+                f"Parameter '{self.name}' has the grid {self.grid!r}; a tuple of finite numbers is expected."
+            )
 
     def value(self, coefficient: Floats | float) -> Floats:
         """Turn the law's coefficient into the parameter, or back."""
@@ -94,12 +109,27 @@ class Law(ABC):
         """Return the derivative of the terms, shape (..., rows, linear coefficients, shape parameters)."""
         return _derivative(lambda shapes: self.terms(shapes, table), np.asarray(shape, dtype=float), self.shape)
 
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        # What is registered goes by its name, as terms may be lambdas, which cannot be pickled.
+        from moelaws.laws import LAWS, find  # they are made of laws
+
+        return (find, (self.name,)) if LAWS.get(self.name) is self else super().__reduce_ex__(protocol)
+
     def __repr__(self) -> str:
         return f"<{self.name}: {self.response} = {self.formula}>"
+
+    @property
+    def predicted(self) -> str:
+        """Name of what is predicted: the response, or what a law makes of it in :meth:`observed`."""
+        return self.response
 
     def observed(self, table: Columns) -> Floats:
         """Return the measured response of each row."""
         return np.asarray(table[self.response], dtype=float)
+
+    def doubts(self, table: Columns) -> Iterable[str]:
+        """Yield what makes rows doubtful that only this law can tell, one sentence each."""
+        return ()
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -152,6 +182,39 @@ class Law(ABC):
         """Return the coefficients for parameter values by name."""
         return np.array([float(parameter.value(values[parameter.name])) for parameter in self.parameters])
 
+    def _declare(self, linear: Collection[str], parameters: Iterable[Parameter], used: Collection[str]) -> None:
+        """Keep the linear coefficients, in the order of their names, and the shape parameters, in that given.
+
+        Coefficients that are not among the parameters have no bounds where the sum is a logarithm, and else are not
+        negative. `used` are names that stand inside of terms, where no coefficient can.
+        """
+        known: dict[str, Parameter] = {}
+        for parameter in parameters:
+            name = parameter.name
+            if name in known:
+                raise InputError(f"Parameter '{name}' is declared twice in law '{self.name}'; once is expected.")
+            if name not in linear and name not in used:
+                raise InputError(f"Parameter '{name}' occurs in no term of the law.")
+            if name not in linear and not parameter.grid:
+                raise InputError(f"Parameter '{name}' is a shape without values in 'grid' to start from.")
+            known[name] = parameter
+        for name in linear:
+            if name in used:
+                raise InputError(
+                    f"Parameter '{name}' is a coefficient of law '{self.name}', and is used inside of a term or as an "
+                    "exponent; a shape parameter is expected there."
+                )
+            kind = ("1", -np.inf) if self.link == "log" else ("unit of the response", 0)
+            known.setdefault(name, Parameter(name, "coefficient", *kind))
+        if not self.columns:
+            raise InputError(f"Law '{self.name}' reads no column; a term that reads one is expected.")
+        for name in self.columns:
+            if name == self.response or name in known:
+                other = "its response" if name == self.response else "a parameter"
+                raise InputError(f"Law '{self.name}' reads column '{name}', which is {other}; another one is expected.")
+        self.linear = tuple(known[name] for name in linear)
+        self.shape = tuple(parameter for name, parameter in known.items() if name not in linear)
+
     def _by_shape(self, coefficients: Floats, shape: Floats, table: Columns, terms: Floats) -> Floats:
         """Return the derivative of the sum of terms, shape (..., rows, shape parameters)."""
         return np.asarray(np.einsum("...rkm,...k->...rm", self.slopes(shape, table), coefficients))
@@ -184,7 +247,9 @@ class Terms(Law):
     Parameters
     ----------
     terms : dict of callable
-        For each linear coefficient its term. An argument that is no parameter is a column.
+        For each linear coefficient its term. An argument that is no parameter is a column. Many starts are tried at
+        once: columns come with shape (rows,) and shape parameters with shape (..., 1), whose leading axes are starts.
+        So a term computes elementwise; an ``if``, or a mean over all of an array, would mix rows and starts.
     parameters : iterable of Parameter
         The shape parameters, and those of the coefficients that have a meaning or bounds of their own; others
         are not negative.
@@ -217,11 +282,12 @@ class Terms(Law):
         response: str = "loss",
     ) -> None:
         self.name, self.response, self.formula, self.reference = name, response, formula, reference
-        self.functions = [(term, tuple(inspect.signature(term).parameters)) for term in terms.values()]
-        used = {argument for _, names in self.functions for argument in names} | {exponent}
-        self.linear, self.shape = declared(terms, parameters, used)
-        known = {parameter.name for parameter in self.parameters}
-        self.columns = tuple(dict.fromkeys(n for _, names in self.functions for n in names if n not in known))
+        parameters = tuple(parameters)
+        known = {*terms, *(parameter.name for parameter in parameters)}
+        self.functions = [(term, self._arguments(coefficient, term)) for coefficient, term in terms.items()]
+        used = dict.fromkeys(argument for _, names in self.functions for argument in names)
+        self.columns = tuple(name for name in used if name not in known)
+        self._declare(terms, parameters, {*used, exponent})
         if exponent and exponent not in known:
             raise InputError(f"Parameter exponent is '{exponent}'; the name of a declared parameter is expected.")
         if exponent:
@@ -234,28 +300,27 @@ class Terms(Law):
         given |= {parameter.name: shape[..., place, None] for place, parameter in enumerate(self.shape)}
         terms = np.empty((*shape.shape[:-1], rows, len(self.linear)), dtype=shape.dtype)
         for place, (term, names) in enumerate(self.functions):
-            terms[..., place] = term(*(given[name] for name in names))
+            value = np.asarray(term(*(given[name] for name in names)))
+            try:
+                np.copyto(terms[..., place], value)
+            except (TypeError, ValueError):  # no real numbers, or not as many
+                raise InputError(
+                    f"Law '{self.name}': term '{self.linear[place].name}' gives {value.dtype} of shape {value.shape}; "
+                    f"real numbers are expected, of shape {terms.shape[:-1]} or one that is broadcast to it."
+                ) from None
         return terms
 
-
-def declared(
-    linear: Iterable[str], parameters: Iterable[Parameter], used: Container[str]
-) -> tuple[tuple[Parameter, ...], tuple[Parameter, ...]]:
-    """Return a law's linear coefficients, in the order of their names, and its shape parameters, in that given.
-
-    Refused are parameters that no term uses, and shapes without a start.
-    """
-    known = {parameter.name: parameter for parameter in parameters}
-    names = list(linear)
-    for name, parameter in known.items():
-        if name not in names and name not in used:
-            raise InputError(f"Parameter '{name}' occurs in no term of the law.")
-        if name not in names and not parameter.grid:
-            raise InputError(f"Parameter '{name}' is a shape without values in 'grid' to start from.")
-    coefficients = tuple(
-        known.get(name, Parameter(name, "coefficient", "unit of the response", low=0)) for name in names
-    )
-    return coefficients, tuple(parameter for name, parameter in known.items() if name not in names)
+    def _arguments(self, coefficient: str, term: Callable[..., ArrayLike]) -> tuple[str, ...]:
+        try:
+            arguments = inspect.signature(term).parameters
+            if all(argument.kind is argument.POSITIONAL_OR_KEYWORD for argument in arguments.values()):
+                return tuple(arguments)
+        except (TypeError, ValueError):  # not to be called, or not written in Python
+            pass
+        raise InputError(
+            f"Law '{self.name}': term '{coefficient}' is {term!r}; a function written in Python is expected, such as "
+            "lambda n_active, alpha: n_active**-alpha, whose arguments are all plain names."
+        )
 
 
 def _derivative(terms: Callable[[Floats], Floats], shape: Floats, parameters: tuple[Parameter, ...]) -> Floats:

@@ -7,12 +7,14 @@ In both, a term is made of logarithms of columns and of their products, and one 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import prod
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from moelaws.checks import Columns, Floats
-from moelaws.laws.base import Law, Parameter, declared
+from moelaws.errors import InputError
+from moelaws.laws.base import Law, Parameter
 from moelaws.laws.saturation import Saturation, saturated, saturated_slopes
 
 EXPONENTS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
@@ -55,19 +57,31 @@ class _OfLogarithms(Law):
     ) -> None:
         self.name, self.response, self.reference, self.saturation = name, response, reference, saturation
         self.bases = dict(bases or {})
-        keys = (column for term in terms.values() for key in term for column in _tuple(key))
+        if not _are_names(columns):
+            raise InputError(f"Law '{name}': columns is {columns!r}; a tuple of names is expected.")
+        defaults = {shape: exponent(shape, "exponent") for shape in self._exponents(terms)}
+        keys = [column for term in terms.values() for key in term for column in _tuple(key)]
         self.columns = tuple(dict.fromkeys((*columns, *keys)))
-        ends = (saturation.start, saturation.end) if saturation else ()
-        defaults = {p.name: p for p in (*self._defaults(terms), *(Parameter(end, "end", "1") for end in ends))}
+        for column, base in self.bases.items():
+            has_one = self.link == "log" and column in (*self.columns, response)
+            if not (has_one and isinstance(base, Real) and 0 < base < np.inf and base != 1):
+                raise InputError(
+                    f"Law '{name}' has the base {base!r} for '{column}'; a positive number other than one is expected, "
+                    "for a column or the response of a product of powers."
+                )
+        if saturation:
+            if saturation.column not in keys:
+                raise InputError(f"Law '{name}': column '{saturation.column}' saturates; one in a term is expected.")
+            defaults |= {end: Parameter(end, "end", "1") for end in (saturation.start, saturation.end)}
         given = {parameter.name for parameter in parameters}
-        others = (parameter for name, parameter in defaults.items() if name not in given)
-        self.linear, self.shape = declared(terms, (*parameters, *others), defaults)
+        others = (parameter for shape, parameter in defaults.items() if shape not in given)
+        self._declare(terms, (*parameters, *others), defaults)
         formula = self._prepare(terms)
         self.formula = f"{formula}, {saturation.formula}" if saturation else formula
 
     @abstractmethod
-    def _defaults(self, terms: Mapping[str, Any]) -> Iterable[Parameter]:
-        """Return parameters for what the terms name."""
+    def _exponents(self, terms: Mapping[str, Any]) -> Iterable[str]:
+        """Return the shape parameters that the terms name, or refuse a term."""
 
     @abstractmethod
     def _prepare(self, terms: Mapping[str, Any]) -> str:
@@ -99,11 +113,12 @@ class _OfLogarithms(Law):
         return prod((logs[column] for column in _tuple(key)), start=np.ones(1))
 
     def _others(self, logs: Mapping[str, Floats], key: Key) -> Floats | None:
-        """Return the product without the saturated column, or nothing if that is not in it."""
-        columns = _tuple(key)
-        if not self.saturation or self.saturation.column not in columns:
+        """Return the derivative of the product by the saturated column's logarithm, or nothing if that is not in it."""
+        columns = list(_tuple(key))
+        if not self.saturation or not (count := columns.count(self.saturation.column)):
             return None
-        return self._product(logs, tuple(column for column in columns if column != self.saturation.column))
+        columns.remove(self.saturation.column)
+        return count * self._product(logs, tuple(columns))
 
     def _shown(self, column: str) -> str:
         return f"{column}_hat" if self.saturation and column == self.saturation.column else column
@@ -115,7 +130,8 @@ class PowerSum(_OfLogarithms):
     Parameters
     ----------
     terms : dict of dict of str
-        For each coefficient, the exponent of each column: the name of a parameter, with a minus sign or without.
+        For each coefficient, the exponent of each column: the name of a parameter, with one minus sign or without.
+        An exponent that is known is a parameter that the fit holds, ``hold={"alpha": 0.5}``.
         The exponent of a tuple of columns is that of the first times the logarithms of the others,
         :math:`N^{d \ln E}`. A term without columns is a constant.
     parameters : sequence of Parameter
@@ -138,13 +154,27 @@ class PowerSum(_OfLogarithms):
     [1.974]
     """
 
-    def _defaults(self, terms: Mapping[str, Term]) -> Iterable[Parameter]:
-        yield from (coefficient(name, "coefficient", "unit of the response") for name in terms)
-        yield from (exponent(power.lstrip("-"), "exponent") for term in terms.values() for power in term.values())
+    def _exponents(self, terms: Mapping[str, Term]) -> Iterable[str]:
+        for name, term in terms.items():
+            if not (isinstance(term, Mapping) and all(key and _are_names(_tuple(key)) for key in term)):
+                raise InputError(
+                    f"Law '{self.name}': term '{name}' is {term!r}; the exponents of columns are expected, such as "
+                    "{'n_active': '-alpha'}."
+                )
+            for key, power in term.items():
+                if not (isinstance(power, str) and power.removeprefix("-").isidentifier()):
+                    raise InputError(
+                        f"Law '{self.name}': the exponent of {key!r} in term '{name}' is {power!r}; the name of a "
+                        "parameter is expected, with one minus sign or none (a fit fixes it: hold={'alpha': 0.5})."
+                    )
+                yield power.removeprefix("-")
 
     def _prepare(self, terms: Mapping[str, Term]) -> str:
         self.powers = [
-            [(key, -1.0 if power[0] == "-" else 1.0, self._place(power.lstrip("-"))) for key, power in term.items()]
+            [
+                (key, -1.0 if power.startswith("-") else 1.0, self._place(power.removeprefix("-")))
+                for key, power in term.items()
+            ]
             for term in terms.values()
         ]
         return " + ".join(
@@ -205,7 +235,7 @@ class PowerProduct(_OfLogarithms):
     parameters, saturation, columns, reference, response
         As for :class:`PowerSum`; coefficients have no bounds.
     bases : dict of float
-        Bases of the logarithms of columns and of the response, where they are not natural.
+        Bases of the logarithms of columns and of the response, where they are not natural; positive, and not one.
 
     Examples
     --------
@@ -216,8 +246,14 @@ class PowerProduct(_OfLogarithms):
 
     link = "log"
 
-    def _defaults(self, terms: Mapping[str, tuple[str, ...]]) -> Iterable[Parameter]:
-        return (Parameter(name, "coefficient", "1") for name in terms)
+    def _exponents(self, terms: Mapping[str, tuple[str, ...]]) -> Iterable[str]:
+        for name, term in terms.items():
+            if not _are_names(term):
+                raise InputError(
+                    f"Law '{self.name}': term '{name}' is {term!r}; a tuple of columns is expected, such as "
+                    "('n_active',)."
+                )
+        return ()
 
     def _prepare(self, terms: Mapping[str, tuple[str, ...]]) -> str:
         self.keys, base = list(terms.values()), self.bases.get(self.response, np.e)
@@ -247,6 +283,10 @@ class PowerProduct(_OfLogarithms):
     def _log_shown(self, column: str) -> str:
         base, column = self.bases.get(column, np.e), self._shown(column)
         return f"ln({column})" if base == np.e else f"log{base:g}({column})"
+
+
+def _are_names(names: object) -> bool:
+    return isinstance(names, tuple | list) and all(isinstance(name, str) for name in names)
 
 
 def _tuple(key: Key) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from moelaws.checks import Floats
+from moelaws.errors import InputError
 from moelaws.laws.base import Parameter
 
 
@@ -45,7 +46,7 @@ class Saturation:
     Parameters
     ----------
     column, start, end : str
-        The column, and the parameters that are its value at one expert and at infinitely many.
+        The column, and the two parameters that are its value at one expert and at infinitely many.
     shift : float
         What is added to the column first: 0 for a number of experts, 1 for a share, which starts from nothing.
     """
@@ -54,6 +55,15 @@ class Saturation:
     start: str
     end: str
     shift: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.start == self.end:
+            raise InputError(f"Column '{self.column}' saturates at both ends at '{self.end}'; two names are expected.")
+        if self.shift not in (0, 1):
+            raise InputError(
+                f"Column '{self.column}' saturates with the shift {self.shift!r}; 0, of a number, or 1, of a share, "
+                "is expected."
+            )
 
     @property
     def formula(self) -> str:

@@ -1,6 +1,7 @@
 """How weights are stored: the bytes of a tensor in one type, or quantised with scales for groups of weights."""
 
 import re
+import warnings
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from math import prod
@@ -95,6 +96,7 @@ def _read(stated: Keys, keys: Keys) -> Format | None:
     group, bits = stated.size_or(0, "group_size"), stated.size_or(0, "bits", "w_bit")
     form: Format | None = None
     if method == "mlx":
+        bits = stated.size("bits", most=8)
         scale = {"mxfp4": 1, "mxfp8": 1, "nvfp4": 1}.get(str(stated.get("mode")), 4)
         form = Format(
             f"MLX, {bits} bits in groups of {group or 64}", bits, columns=group or 64, scale=scale, wide=frozenset()
@@ -116,7 +118,7 @@ def _read(stated: Keys, keys: Keys) -> Format | None:
             f"{method}, {bits} bits{shown}", bits, columns=group, scale=zero, column=4 if method == "gptq" else 0
         )
     elif method == "bitsandbytes":
-        four = stated.get("load_in_4bit") is True
+        four = stated.has("load_in_4bit") and stated.flag("load_in_4bit", False)
         form = Format("bitsandbytes, 4 bits", 4, columns=64, scale=1 + 4 / 256) if four else Format("int8", 8, scale=4)
         form = replace(form, wide=form.wide - {"router"})
     elif method in ("compressed-tensors", "nvfp4", "modelopt", "fp8_pb_wo", "w4a16_awq", "mixed_precision"):
@@ -171,10 +173,15 @@ def _ignored(stated: Keys, keys: Keys) -> frozenset[str]:
 
 def _matches(entry: str, name: str) -> bool:
     if entry.startswith("re:"):
-        try:  # only plain expressions, as a crafted one could take for ever
-            safe = len(entry) < 200 and len(re.findall(r"[*+{]", entry)) <= 3 and not re.search(r"\)[*+{]", entry)
-            return safe and re.match(entry[3:] + r"(?:\.|$)", name) is not None
-        except re.error:
+        # Only plain expressions, as one of many repetitions and choices could take for ever.
+        repeats, choices = (len(re.findall(each, entry)) for each in (r"[*+{]", r"[(?]"))
+        if len(entry) >= 200 or repeats > 3 or choices > 5 or re.search(r"\)[*+{]", entry):
+            return False
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what Python may read otherwise one day, it reads today
+                return re.match(entry[3:] + r"(?:\.|$)", name) is not None
+        except (re.error, OverflowError):
             return False
     entry = re.sub(r"\.\d+(?=\.|$)", ".7", entry)
     return fnmatchcase(name, entry) if "*" in entry else f".{entry}." in f".{name}."

@@ -7,6 +7,7 @@ InferenceMAX write name what they count themselves.
 
 import json
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -91,7 +92,7 @@ def _one(path: str | os.PathLike[str], law: StepTime, counts: Counts | None, map
                 f"{name}, row {beyond[0] + 1}, column '{column}': {table[column].iloc[beyond[0]]:g} is found; at most "
                 f"{limit:g} are expected, as there are no more experts."
             )
-    return table.assign(throughput=_total(table, name, counts))
+    return table.assign(throughput=_total(table, name, counts)).drop(columns=list(MEASURES[1:]), errors="ignore")
 
 
 def _total(table: pd.DataFrame, name: str, counts: Counts | None) -> Any:
@@ -160,9 +161,8 @@ def _converted(record: Mapping[str, Any], where: str) -> dict[str, float]:
 
 def _number(record: Mapping[str, Any], key: str, where: str) -> float:
     value = record.get(key)
-    number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else np.nan
-    if not (np.isfinite(number) and number > 0):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= sys.float_info.max:
         found = "is missing" if key not in record else f"is {str(value)[:40]}"
         hint = "; run the benchmark with a limit to concurrent requests" if key == "max_concurrency" else ""
         raise InputError(f"{where}: '{key}' {found}; a positive number is expected{hint}.")
-    return number
+    return float(value)

@@ -12,7 +12,7 @@ A step carries its share of prefill: while a request generates its `tokens_out` 
 prompt of `tokens_in` tokens has to be processed in its place.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -64,6 +64,16 @@ class Device:
         return np.maximum(
             np.asarray(flops, dtype=float) / self.flops, np.asarray(traffic, dtype=float) / self.bandwidth
         )
+
+
+USUAL_STEP = (0.5, 5000.0)
+"""Milliseconds between which the median of the times of a step lies, unless they are in another unit."""
+
+USUAL_DEVICE = Device(bandwidth=2e12, flops=4e14, memory=8e10, link=3e11)
+"""What the times of steps are compared with; only the ratio of its first two limits counts."""
+
+GAP = 30.0
+"""Ratio of neighbouring times for the same work from which they are taken to be in two units."""
 
 
 def load_device(name: str, precision: Literal["bf16", "fp8"] = "bf16") -> Device:
@@ -129,6 +139,7 @@ class StepTime(Law):
     name = "step_time"
     columns = ("concurrency", "tokens_in", "tokens_out", "n_routed", "top_k")
     response = "throughput"
+    predicted = "step_ms"
     linear = (
         Parameter("overhead", "time of a step that depends on nothing", "ms", low=0),
         Parameter("bandwidth", "bytes read per second", "GB/s", low=0, rate=True),
@@ -172,6 +183,26 @@ class StepTime(Law):
     def observed(self, table: Columns) -> Floats:
         """Return the measured step time of each row, milliseconds."""
         return step_time(*(table[column] for column in ("throughput", "concurrency", "tokens_in", "tokens_out")))
+
+    def doubts(self, table: Columns) -> Iterator[str]:
+        """Yield why a measure looks as if it stood in another unit, or in two.
+
+        Steps are compared by their time over that of a device of :data:`USUAL_DEVICE`, which does not hang on the load.
+        """
+        steps, (low, high) = self.observed(table), USUAL_STEP
+        if not low <= (middle := float(np.median(steps))) <= high:
+            yield (
+                f"The median of the times of a step is {middle:.3g} ms, unusual for a server: are throughputs in "
+                "tokens per second, and times in milliseconds?"
+            )
+        work, reads = sum(self.work(table).values()), sum(self.reads(table).values())
+        relative = np.sort(steps / USUAL_DEVICE.roofline(1e12 * work, 1e9 * reads))
+        ratios = relative[1:] / relative[:-1]
+        if len(ratios) and ratios.max() > GAP:
+            yield (
+                f"Times of a step for the same work have a gap of a factor of {ratios.max():.2g}, "
+                f"{len(ratios) - int(ratios.argmax())} of {len(steps)} rows above it: are these rows in two units?"
+            )
 
     def parts(self, table: Columns, coefficients: Floats) -> pd.DataFrame:
         """Milliseconds of a step by what they are spent on; each row sums to the law's prediction."""

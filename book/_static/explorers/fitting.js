@@ -183,7 +183,7 @@
           const reached = ends((theta) => theta[place]);
           return [{ line: reached.map((end) => [end, height]), class: "moe thick", label: place === 4 ? "95 % interval" : null },
             { dots: [[found.theta[place], height, ""]], class: "moe", label: place === 4 ? "fit" : null },
-            { mark: [known[place - 3], height, place === 3 ? set.source : ""], label: place === 4 ? set.source : null }];
+            { mark: [known[place - 3], height, ""], label: place === 4 ? set.source : null }];
         }) });
       return [sentence, errors, shown];
     },

@@ -59,7 +59,7 @@
       const shades = [{ shade: [X.min, from], label: "law not fitted" }, { shade: [to, X.max] }];
       const heights = along.map((requests) => step(requests, state.topK));
       const layer = (place) => along.map((requests, row) => [requests, total(heights[row].slice(0, place)), total(heights[row].slice(0, place + 1))]);
-      const most = Math.max(total(here) * 1.6, ...cells.filter((cell) => cell.requests <= 2 * state.requests).map((cell) => cell.ms * 1.1));
+      const most = 1.1 * Math.max(total(here), ...cells.filter((cell) => cell.requests <= model.fittedTo).map((cell) => cell.ms));
       const times = chart({ width, label: `Time of a step by parts. ${sentence}`, x: X,
         y: { title: "milliseconds", min: 0, max: most },
         items: [...PARTS.map((name, place) => ({ band: layer(place), class: `part-${place}`, label: `${name}: ${digits(here[place])} ms` })),

@@ -3,9 +3,9 @@
 The paper prints no coefficients, so that there is no plan without the reader's.
 """
 
-import json
 import math
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from moelaws.checks import Floats, positive
+from moelaws.data import files
 from moelaws.errors import InputError
 from moelaws.fitting import saved as artifact
 from moelaws.fitting.estimation import Fit
@@ -108,19 +109,18 @@ def read_coefficients(path: str | os.PathLike[str]) -> tuple[Floats, Fit | None,
         if fitted.law.name != YUN2024.name:
             raise InputError(f"{path}: the fit is of the law {fitted.law.name}; one of {YUN2024.name} is expected.")
         return fitted.coefficients, fitted, refits
-    try:
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: no coefficients can be read there ({error.strerror}).") from None
-    except ValueError:
-        raise InputError(f"{path}: this is no JSON file; an object of the coefficients is expected.") from None
+    values = files.document(path)
     names = [parameter.name for parameter in YUN2024.parameters]
     if not isinstance(values, dict) or set(values) != set(names):
         raise InputError(f"{path}: an object with the values {', '.join(names)} and no others is expected.")
     for parameter in YUN2024.parameters:
         value, low, high = values[parameter.name], parameter.low, parameter.high
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            raise InputError(f"{path}: {parameter.name} is {value!r}; a number from {low:g} to {high:g} is expected.")
+            raise InputError(
+                f"{path}: {parameter.name} is {value!r:.40}; a number from {low:g} to {high:g} is expected."
+            )
+        if abs(value) > sys.float_info.max:
+            raise InputError(f"{path}: {parameter.name} is {value!r:.40}; a finite number is expected.")
     return YUN2024.theta(values), None, None
 
 
@@ -150,7 +150,7 @@ def plan(
     device : str
         Name in the table ``devices/devices``.
     gpus : int
-        Most devices of one replica.
+        Most devices of one replica, up to :data:`moelaws.papers.yun2024.cost.MOST_GPUS`.
     requests : float
         Most requests that a replica runs together; as many as the memory holds, unless said.
     tokens_in, tokens_out : float

@@ -43,6 +43,9 @@ from moelaws.models.ratios import total_ratio
 from moelaws.serving.footprint import BYTES, MU, SHAREGPT, Footprint, Traffic
 from moelaws.serving.steps import Device
 
+MOST_GPUS = 4096
+"""Devices of one replica up to which the cheapest number is looked for, one number after the other."""
+
 
 @dataclass(frozen=True)
 class Iteration:
@@ -144,6 +147,8 @@ def cheapest(model: Footprint, device: Device, most_gpus: int = 8, most_requests
     for name, value in (("most_gpus", most_gpus), ("most_requests", most_requests)):
         if not value >= 1:
             raise InputError(f"Parameter {name} has the value {value}; at least 1 is expected.")
+    if most_gpus > MOST_GPUS:
+        raise InputError(f"Parameter most_gpus has the value {most_gpus}; at most {MOST_GPUS} are expected.")
     dimensions = np.broadcast(model.weights, model.cache).ndim
     counts = np.arange(1.0, most_gpus + 1).reshape(-1, *(1 for _ in range(dimensions)))
     cost = iteration(model, device, counts, largest_batch(model, device, counts, most_requests)).gpu_seconds
