@@ -140,7 +140,7 @@ def test_the_lowest_are_followed_until_two_have_the_same_end(monkeypatch, agreei
         return follow(problem, start, optimise.ROUGH)
 
     monkeypatch.setattr(optimise, "least_squares", counted)
-    monkeypatch.setattr(optimise, "reached", lambda problem, lows: agreeing)
+    monkeypatch.setattr(optimise, "as_low", lambda problem, lows: np.arange(len(lows)) < agreeing)
     optimise.search(problem, 5)
     assert tolerances == [optimise.ROUGH] * optimise.FOLLOWED + [1e-15] * to_their_ends + [0.0]
 
