@@ -43,7 +43,7 @@ def share(**parameters: float) -> None:
             raise InputError(f"Parameter {name} has the value {value!r}; a number between 0 and 1 is expected.")
 
 
-def count(least: int, **parameters: int) -> None:
+def whole(least: int, **parameters: int) -> None:
     """Refuse the first parameter that is no whole number from `least` on."""
     for name, value in parameters.items():
         if not (isinstance(value, int | np.integer) and value >= least):

@@ -543,15 +543,13 @@ def leverage_powers():
     )
 
     def powers(some):
-        known = some[some.beyond == 0]
-        both, value, beyond = some[["log_a", "log_c"]].to_numpy(), some.log_el.to_numpy(), some.beyond.to_numpy()
-        width = pd.get_dummies(some.d_model).to_numpy(float)
-        pooled = with_bounds(np.column_stack([both, np.ones(len(some))]), value, beyond)
-        within = with_bounds(np.column_stack([both, width]), value, beyond)
-        levels = np.ones((len(known), 1)), pd.get_dummies(known.d_model).to_numpy(float)
-        left_out = [np.column_stack([known[["log_a", "log_c"]], level]) for level in levels]
-        dropped = [np.linalg.lstsq(one, known.log_el.to_numpy(), rcond=None)[0] for one in left_out]
-        return np.array([*pooled[:2], within[1], *dropped[0][:2], dropped[1][1]])
+        found = []
+        for rows in (some, some[some.beyond == 0]):
+            for level in (np.ones((len(rows), 1)), pd.get_dummies(rows.d_model)):
+                matrix = np.column_stack([rows[["log_a", "log_c"]], level]).astype(float)
+                found.append(with_bounds(matrix, rows.log_el.to_numpy(), rows.beyond.to_numpy()))
+        pooled, within, pooled_known, within_known = found
+        return np.array([*pooled[:2], within[1], *pooled_known[:2], within_known[1]])
 
     drawn = intervals.bootstrap(powers, rows, by="group", draws=DRAWS)
     low, high = intervals.interval(drawn, freedom=rows.group.nunique() - 3)

@@ -248,13 +248,12 @@ def predict_command(folder: str, points: str, as_json: bool, **reading: Any) -> 
 
     from moelaws.fitting import saved as artifact
     from moelaws.fitting.prediction import other_conventions, predict
-    from moelaws.fitting.rows import faults, suspect_units
+    from moelaws.fitting.rows import refuse, suspect_units
     from moelaws.serving.steps import SAVED, throughput
 
     fitted, sample = artifact.load(folder, SAVED)
     rows = points_of(points, fitted.law.columns, **reading)
-    for sentence in faults(fitted.law.columns, rows):
-        raise InputError(sentence)
+    refuse(fitted.law.columns, rows)
     predicted = predict(fitted, rows, sample)
     outside = predicted.distance > 0
     objections = [*fitted.warnings, *suspect_units(fitted.problem, rows), *other_conventions(fitted, rows)]

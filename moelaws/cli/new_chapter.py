@@ -118,7 +118,6 @@ def _of_server(
     law = measured.law_of(huggingface.model(config))
     rows = measured.read([table], law, counts, mapping_of(**reading))
     rows = rows if condition is None else rows[where(rows, condition)]
-    rows = rows.drop(columns=[column for column in measured.MEASURES[1:] if column in rows])
     holdout = holdout or chapter.heaviest(rows)
     held = where(rows, holdout)
     page.served(law, rows[~held], rows[held])  # so that the chapter is known to run

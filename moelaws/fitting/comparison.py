@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from tqdm import tqdm
 
-from moelaws.checks import Floats, count, one_of, share
+from moelaws.checks import Floats, one_of, share, whole
 from moelaws.data.condition import where
 from moelaws.data.table import numbers, read
 from moelaws.errors import InputError
@@ -164,7 +164,7 @@ class Comparison:
             Law that the others are compared with, in place of the chosen one.
         """
         share(level=level)
-        count(2, draws=draws)
+        whole(2, draws=draws)
         if baseline is not None:
             one_of([*self.fits, *averages], baseline=baseline)
         law = self.fits[self.choice].law

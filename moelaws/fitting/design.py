@@ -24,10 +24,9 @@ from scipy import stats
 from moelaws.checks import Columns, Floats, positive, share
 from moelaws.data.table import numbers
 from moelaws.errors import InputError
+from moelaws.fitting import rows as checks
 from moelaws.fitting.estimation import Fit
-from moelaws.fitting.isoflop import suspect_compute
 from moelaws.fitting.prediction import other_conventions
-from moelaws.fitting.rows import faults, suspect_units, suspects
 from moelaws.fitting.shapes import EXPERTS, OUTSIDE, columns, refuse, runs
 from moelaws.laws.base import Law
 
@@ -89,7 +88,7 @@ def layout(
         each = flops * cells[:, 0] / cells[:, 0].sum()
         size = np.sqrt(each / 6 / cells[:, 1])
         rows = pd.DataFrame(columns(size, size * cells[:, 1], cells[:, 2], 1.0, outside))
-    _refuse(list(rows.columns), rows, f"A layout of {flops:g} FLOP")
+    checks.refuse(list(rows.columns), rows, f"A layout of {flops:g} FLOP")
     return rows
 
 
@@ -127,7 +126,7 @@ def suggest(
     where = "The table of candidates"
     read = list(dict.fromkeys([*fit.law.columns, "flops"]))
     candidates = candidates.assign(**{name: numbers(candidates, name, where) for name in read})
-    _refuse(read, candidates, where)
+    checks.refuse(read, candidates, where)
     cost = candidates["flops"].to_numpy()
     if not np.any(cost <= flops):
         raise InputError(f"No candidate costs {flops:g} FLOP or less; the cheapest takes {cost.min():g}.")
@@ -152,18 +151,12 @@ def half_width(
 
 def objections(fit: Fit, candidates: pd.DataFrame, point: Mapping[str, float] | None = None) -> Iterator[str]:
     """Yield what there is to say of the numbers that :func:`suggest` is asked about."""
-    yield from suspect_units(fit.problem, candidates)
-    yield from suspects(candidates, ["flops"])
-    yield from suspect_compute(candidates)
+    yield from checks.suspect_units(fit.problem, candidates)
+    yield from checks.suspects(candidates, ["flops"])
+    yield from checks.suspect_compute(candidates)
     yield from other_conventions(fit, candidates)
     if point is not None:
-        yield from suspect_units(fit.problem, {name: [value] for name, value in point.items()})
-
-
-def _refuse(read: Sequence[str], rows: pd.DataFrame, where: str) -> None:
-    """Refuse runs that cannot be."""
-    for sentence in faults(read, rows):
-        raise InputError(f"{where}: {sentence}")
+        yield from checks.suspect_units(fit.problem, {name: [value] for name, value in point.items()})
 
 
 def _noise(fit: Fit) -> float:
@@ -200,7 +193,7 @@ def _question(fit: Fit, parameter: str | None, point: Mapping[str, float] | None
             f"{', '.join(fit.law.columns)}."
         )
     rows = rows.assign(**{name: numbers(rows, name, "The point") for name in fit.law.columns})
-    _refuse(fit.law.columns, rows, "The point")
+    checks.refuse(fit.law.columns, rows, "The point")
     return np.asarray(_slopes(fit, rows)[0])
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from moelaws.checks import Columns, Floats, count, positive
+from moelaws.checks import Columns, Floats, positive, whole
 from moelaws.data.table import numbers, read
 from moelaws.errors import InputError
 from moelaws.fitting import diagnosis
@@ -319,10 +319,10 @@ def fit(
     ):
         if not isinstance(value, kinds):
             raise InputError(f"Parameter {name} is a {type(value).__name__}; {expected} is expected.")
-    count(1, starts=starts)
+    whole(1, starts=starts)
     rows_given = table if isinstance(table, pd.DataFrame) else read(table, (*law.columns, law.response))
     table, problem = make_problem(law, rows_given, loss, hold or {}, tie or {})
-    refuse(law, table)
+    refuse((*law.columns, law.response), table)
     ordered = problem.ordered()
     sample = ordered.thinned()
     _refuse_held(sample, hold or {})

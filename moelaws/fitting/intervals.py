@@ -17,7 +17,7 @@ from scipy import stats
 from scipy.optimize import brentq
 from tqdm import tqdm
 
-from moelaws.checks import Floats, count, share
+from moelaws.checks import Floats, share, whole
 from moelaws.errors import InputError
 from moelaws.fitting.estimation import Fit
 from moelaws.fitting.objective import Problem
@@ -175,16 +175,16 @@ def refits(fit: Fit, by: str | None = None, draws: int = 1000, seed: int = 0, pr
 
     Rows with equal values in the column `by` make a group; by default each row does by itself.
     """
-    count(2, draws=draws)
+    whole(2, draws=draws)
     groups = _groups(fit.table, by)
-    many = groups.max() + 1
-    counts = (np.bincount(chosen, minlength=many)[groups] for chosen in _chosen(many, draws, seed))
+    count = groups.max() + 1
+    counts = (np.bincount(chosen, minlength=count)[groups] for chosen in _chosen(count, draws, seed))
     best = fit.problem.free(fit.coefficients)
     coefficients, alone, failed = refit(fit.problem, best, counts, draws, progress)
     if failed.all():
         raise InputError(f"None of {draws} refits converged; fewer parameters or more rows are expected.")
     numbers = (tuple(np.flatnonzero(which).tolist()) for which in (alone, failed))
-    return Refits(fit, coefficients[~failed], int(many), _left(fit.problem.basis(best), groups), *numbers)
+    return Refits(fit, coefficients[~failed], int(count), _left(fit.problem.basis(best), groups), *numbers)
 
 
 def _left(basis: Floats, groups: NDArray[np.integer[Any]]) -> float:
@@ -231,7 +231,7 @@ def bootstrap(
     numpy.ndarray, shape (draws, ...)
         The statistic of each draw; :func:`interval` turns it into intervals.
     """
-    count(1, draws=draws)
+    whole(1, draws=draws)
     groups = _groups(table, by)
     members, sizes = np.argsort(groups, kind="stable"), np.bincount(groups)
     starts = np.cumsum(sizes) - sizes
@@ -257,10 +257,10 @@ def _groups(table: pd.DataFrame, by: str | None) -> NDArray[np.integer[Any]]:
     return np.asarray(groups)
 
 
-def _chosen(many: int, draws: int, seed: int) -> Iterator[NDArray[np.integer[Any]]]:
+def _chosen(count: int, draws: int, seed: int) -> Iterator[NDArray[np.integer[Any]]]:
     """Yield the numbers of the groups of each draw."""
     rng = np.random.default_rng(seed)
-    return (rng.integers(many, size=many) for _ in range(draws))
+    return (rng.integers(count, size=count) for _ in range(draws))
 
 
 def _apply(statistic: Callable[[pd.DataFrame], Floats], table: pd.DataFrame, rows: NDArray[np.integer[Any]]) -> Floats:
@@ -302,9 +302,9 @@ def left_out(fit: Fit, by: str | None = None) -> Floats:
     Rows with equal values in the column `by` are left out together; by default each row is by itself.
     """
     problem, best, groups = fit.problem, fit.problem.free(fit.coefficients), _groups(fit.table, by)
-    many = groups.max() + 1
-    kept = ((groups != group).astype(int) for group in range(many))
-    coefficients, _, failed = refit(problem, best, kept, many)
+    count = groups.max() + 1
+    kept = ((groups != group).astype(int) for group in range(count))
+    coefficients, _, failed = refit(problem, best, kept, count)
     if failed.any():
         rows = ", ".join(str(row + 1) for row in np.flatnonzero(failed[groups]))
         raise InputError(
@@ -336,10 +336,12 @@ def written(value: float, ends: Sequence[float]) -> str:
     ('3.51 (2.79 to 3.84)', 'more than 557')
     """
     low, high = ends
-    if np.isinf(low) or np.isinf(high):
-        if np.isinf(low) and np.isinf(high):
-            return f"{value:.4g} (not limited)"
-        return f"more than {low:.3g}" if np.isinf(high) else f"less than {high:.3g}"
+    if np.isinf(low) and np.isinf(high):
+        return f"{value:.4g} (not limited)"
+    if np.isinf(high):
+        return f"more than {low:.3g}"
+    if np.isinf(low):
+        return f"less than {high:.3g}"
     if not high - low > 1e-9 * abs(value):  # rounding, of an exact fit
         return f"{value:.4g} ({low:.4g} to {high:.4g})"
     digits = 1 - int(np.floor(np.log10((high - low) / 2)))

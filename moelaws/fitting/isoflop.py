@@ -24,7 +24,7 @@ from scipy import stats
 from moelaws.checks import Floats, share
 from moelaws.data.table import numbers
 from moelaws.errors import InputError
-from moelaws.fitting.rows import faults, row, suspects
+from moelaws.fitting.rows import refuse, suspect_compute, suspects
 from moelaws.fitting.trend import Trend
 
 TOLERANCE = 0.05
@@ -32,9 +32,6 @@ TOLERANCE = 0.05
 
 SPREAD = 1.5
 """Compute of rows of one budget, largest over smallest, from which they are objected to."""
-
-ACCOUNTS = 100.0
-"""Ratio of compute to 6 N D, either way, that no account of FLOP makes: one of the three is in another unit."""
 
 _DESIGN = frozenset({"n_routed", "top_k", "activation_ratio", "granularity", "n_shared"})
 """Columns that say what kind of model a run is."""
@@ -119,8 +116,7 @@ def profiles(
     tokens = ["n_tokens"] if "n_tokens" in table else []
     read = list(dict.fromkeys([size, *compute, *tokens, response]))
     table = table.assign(**{name: numbers(table, name) for name in read})
-    for sentence in faults(read, table):
-        raise InputError(sentence)
+    refuse(read, table)
     sizes = table[size].to_numpy()
     flops = table["flops"].to_numpy() if compute else 6 * sizes * table["n_tokens"].to_numpy()
     labels = _budgets(flops, tolerance) if budget is None else _given(table, budget)
@@ -144,20 +140,6 @@ def profiles(
     if not found:
         raise InputError(f"No budget has more than {degree} sizes; several sizes with the same compute are expected.")
     return Profiles(pd.DataFrame(found), tuple(warnings))
-
-
-def suspect_compute(table: pd.DataFrame) -> Iterator[str]:
-    """Yield what there is to say of compute that its size and tokens cannot have taken, where a table has all three."""
-    if not {"flops", "n_active", "n_tokens"} <= set(table):
-        return
-    flops, size, tokens = (numbers(table, name) for name in ("flops", "n_active", "n_tokens"))
-    ratios = flops / (6 * size * tokens)
-    off = np.flatnonzero((ratios > ACCOUNTS) | (ratios < 1 / ACCOUNTS))
-    if len(off):
-        yield (
-            f"Column 'flops' is {ratios[off[0]]:.2g} times 6 n_active n_tokens in {len(off)} rows, the first of them "
-            f"row {row(table, off[0])}: is one of the three in another unit?"
-        )
 
 
 def _budgets(flops: Floats, tolerance: float) -> Floats:

@@ -45,7 +45,9 @@ class Loss:
 
     def __post_init__(self) -> None:
         one_of(("log", "relative", "linear"), space=self.space)
-        positive(above=self.above, **({} if self.delta is None else {"delta": self.delta}))
+        positive(above=self.above)
+        if self.delta is not None:
+            positive(delta=self.delta)
 
     def errors(self, predicted: Floats, observed: Floats) -> Floats:
         """Return each row's error."""

@@ -216,12 +216,12 @@ def _onto_bounds(problem: Problem, free: Floats, objective: float) -> Floats:
 
     A coefficient of a term that is zero in all rows becomes zero.
     """
-    matters = np.any(problem.jacobian(free) != 0, axis=0)
     linear = np.array([places[0] < len(problem.law.linear) for places in problem.indices])
-    free = np.where(linear & ~matters, np.clip(0.0, *problem.bounds()), free)
+    nothing = np.clip(0.0, *problem.bounds())
     slack = max(1e-12 * objective, 1e-17 * len(problem.observed))  # errors of 1e-8 count as none
     for bounds in problem.bounds():
         matters = np.any(problem.jacobian(free) != 0, axis=0)
+        free = np.where(linear & ~matters, nothing, free)
         for place in np.flatnonzero(matters & np.isfinite(bounds) & (free != bounds)):
             trial = free.copy()
             trial[place] = bounds[place]

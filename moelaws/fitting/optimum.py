@@ -94,7 +94,9 @@ def optimum(
     '7.22e+10 1.33e+12 1.974 0.37'
     """
     law = fit.law
-    positive(flops=flops, granularity=granularity, **({} if most_total == np.inf else {"most_total": most_total}))
+    positive(flops=flops, granularity=granularity)
+    if most_total != np.inf:
+        positive(most_total=most_total)
     if not LEAST < flops <= QUANTITIES["flops"].high:
         raise InputError(
             f"Parameter flops has the value {flops:g}; more than {LEAST:g}, one parameter and one token, and at most "

@@ -13,8 +13,7 @@ from scipy import stats
 
 from moelaws.checks import Columns, Floats
 from moelaws.data.quantities import CONVENTIONS, GROUPS, HIGHEST_LOSS, NO_MORE_THAN, QUANTITIES, RUNS, STEPS
-from moelaws.data.table import numbers
-from moelaws.data.table import row as row
+from moelaws.data.table import numbers, row
 from moelaws.errors import InputError
 from moelaws.fitting.objective import Problem
 from moelaws.laws.base import Law
@@ -27,6 +26,9 @@ GAP = 100.0
 
 FAR = 1e4
 """Ratio of points to the fitted rows from which they are taken to be in another unit."""
+
+ACCOUNTS = 100.0
+"""Ratio of compute to 6 N D, either way, that no account of FLOP makes: one of the three is in another unit."""
 
 TOKENS_EACH = 0.01, 1e5
 """Tokens per parameter that a run may have; those of public runs are 0.036 to 7900."""
@@ -53,8 +55,8 @@ MOST_ROWS = 2000
 """Rows on which ignored columns are tested."""
 
 
-def refuse(law: Law, table: pd.DataFrame) -> None:
-    """Refuse rows that a law cannot be fitted to.
+def refuse(read: Sequence[str], table: pd.DataFrame, where: str = "") -> None:
+    """Refuse rows that no law that reads some columns can be fitted to; `where` says which rows they are.
 
     Raises
     ------
@@ -67,12 +69,12 @@ def refuse(law: Law, table: pd.DataFrame) -> None:
     --------
     >>> from moelaws.laws import find
     >>> rows = pd.DataFrame({"n_active": [1e8, 1e9], "n_routed": [8, 0.5], "loss": [3.0, 2.5]})
-    >>> refuse(find("power_product"), rows)
+    >>> refuse(["n_active", "n_routed", "loss"], rows)
     Traceback (most recent call last):
     moelaws.errors.InputError: Row 2, column 'n_routed': 0.5 is found; 1 to 1e+07 experts are expected.
     """
-    for sentence in faults((*law.columns, law.response), table):
-        raise InputError(sentence)
+    for sentence in faults(read, table):
+        raise InputError(f"{where}: {sentence}" if where else sentence)
 
 
 def faults(read: Sequence[str], table: pd.DataFrame) -> Iterator[str]:
@@ -256,6 +258,20 @@ def _suspects_together(table: pd.DataFrame, read: Sequence[str]) -> Iterator[str
             f"Columns 'n_tokens' and '{size}' give {each[0]:.2g} (row {least}) to {each[-1]:.2g} (row {most}) tokens "
             f"per parameter, with the median {middle:.2g}, unusual for training runs: are these rows in two units, or "
             "is one of the columns in another?"
+        )
+
+
+def suspect_compute(table: pd.DataFrame) -> Iterator[str]:
+    """Yield what there is to say of compute that its size and tokens cannot have taken, where a table has all three."""
+    if not {"flops", "n_active", "n_tokens"} <= set(table):
+        return
+    flops, size, tokens = (numbers(table, name) for name in ("flops", "n_active", "n_tokens"))
+    ratios = flops / (6 * size * tokens)
+    off = np.flatnonzero((ratios > ACCOUNTS) | (ratios < 1 / ACCOUNTS))
+    if len(off):
+        yield (
+            f"Column 'flops' is {ratios[off[0]]:.2g} times 6 n_active n_tokens in {len(off)} rows, the first of them "
+            f"row {row(table, off[0])}: is one of the three in another unit?"
         )
 
 

@@ -275,7 +275,7 @@ def _restored(law: Law, manifest: _Manifest, table: pd.DataFrame, starts: pd.Dat
         raise ValueError("rows or starts are missing")
     if texts := [name for name in starts if not pd.api.types.is_numeric_dtype(starts[name])]:
         raise ValueError(f"{_STARTS}, column '{texts[0]}': numbers are expected")
-    refuse(law, table)
+    refuse((*law.columns, law.response), table)
     if not _is_finite(fit.problem, fit.problem.free(theta)):
         raise ValueError("the law has no finite value on the rows of the fit")
     return fit

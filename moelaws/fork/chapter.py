@@ -72,7 +72,7 @@ def plan(rows: pd.DataFrame, law: Law, holdout: str | None = None, progress: boo
 
     By default the rows of the largest compute are held out.
     """
-    refuse(law, rows)
+    refuse((*law.columns, law.response), rows)
     holdout = holdout or region(rows, law)
     held = where(rows, holdout)
     train = rows[~held]

@@ -13,7 +13,7 @@ from moelaws.data import files
 from moelaws.data.condition import names
 from moelaws.data.mapping import Mapping
 from moelaws.data.quantities import CONVENTIONS, QUANTITIES
-from moelaws.data.table import AS_IT_IS, faults, nearest, opened
+from moelaws.data.table import AS_IT_IS, faults, nearest, opened, row
 from moelaws.errors import InputError
 from moelaws.fitting import rows
 from moelaws.fitting.needs import needs
@@ -148,7 +148,7 @@ def _how(column: str, why: str, table: pd.DataFrame) -> str:
 def _duplicates(table: pd.DataFrame) -> Iterator[str]:
     repeated = np.flatnonzero(table.duplicated())
     if len(repeated):
-        first = rows.row(table, repeated[0])
+        first = row(table, repeated[0])
         yield f"{len(repeated)} rows repeat another one in all columns; the first of them is row {first}."
 
 
