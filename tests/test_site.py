@@ -157,6 +157,7 @@ class Visit:
     asked: set[str] = field(default_factory=set)
     text: str = ""
     formulas: int = 0
+    off_centre: list[str] = field(default_factory=list)
     beginning: dict[str, float] = field(default_factory=dict)
     too_wide: int = 0
     cut: list[str] = field(default_factory=list)
@@ -233,6 +234,7 @@ def visit(page, address, name, where):
         seen.text = page.evaluate(READ_TEXT)
         seen.formulas = page.locator(".katex").count()
         seen.beginning = page.evaluate(BEGINNING)
+        seen.off_centre = page.evaluate(OFF_CENTRE)
         page.set_viewport_size(PHONE)
         seen.cut = page.evaluate(CUT) + page.evaluate(LOST)
         page.evaluate(OPEN_ALL)
@@ -306,6 +308,14 @@ LOST = """() => [...document.querySelectorAll('article div.math .base')]
     .filter(part => part.getBoundingClientRect().left < part.closest('div.math').getBoundingClientRect().left - 1)
     .map(part => part.closest('div.math').id)"""
 
+# An equation stands in the middle of its line, but for what its number takes.
+OFF_CENTRE = """() => [...document.querySelectorAll('article div.math')].filter(frame => {
+    const parts = [...frame.querySelectorAll('.base')].map(part => part.getBoundingClientRect());
+    const {left, right} = frame.getBoundingClientRect();
+    const middle = (Math.min(...parts.map(part => part.left)) + Math.max(...parts.map(part => part.right))) / 2;
+    return right > left && Math.abs(middle - (left + right) / 2) > (right - left) / 10;
+}).map(frame => frame.id)"""
+
 # Closed solutions, code and figures at full size are read, too.
 OPEN_ALL = """() => document.querySelectorAll(
     'article details:not([open]) > summary, article .toggle-hidden .toggle-button').forEach(button => button.click())"""
@@ -358,6 +368,10 @@ def test_formulas_are_typeset(visits, pages):
     assert any(expected.values())
     assert {name: seen.formulas for name, seen in visits.items()} == expected
     assert not {name: RAW_TEX.findall(seen.text) for name, seen in visits.items() if RAW_TEX.search(seen.text)}
+
+
+def test_equations_stand_in_the_middle(visits):
+    assert not collect(visits, "off_centre")
 
 
 def test_no_page_scrolls_sideways_on_a_phone(visits):

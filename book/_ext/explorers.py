@@ -174,7 +174,7 @@ def fitting():
     known = [dense.BESIROGLU["alpha"], dense.BESIROGLU["beta"]]
     return {
         "simulated": {
-            "name": f"{len(simulated)} simulated runs, coefficients known",
+            "name": f"{len(simulated)} simulated, truth known",
             "rows": simulated[columns].to_numpy().tolist(),
             "known": known,
             "source": "made with these",

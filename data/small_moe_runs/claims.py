@@ -543,11 +543,11 @@ def leverage_powers():
     )
 
     def powers(some):
+        values = some[["log_a", "log_c", "log_el", "beyond", "d_model"]].to_numpy(dtype=float)
         found = []
-        for rows in (some, some[some.beyond == 0]):
-            for level in (np.ones((len(rows), 1)), pd.get_dummies(rows.d_model)):
-                matrix = np.column_stack([rows[["log_a", "log_c"]], level]).astype(float)
-                found.append(with_bounds(matrix, rows.log_el.to_numpy(), rows.beyond.to_numpy()))
+        for log_a, log_c, log_el, beyond, width in (values.T, values[values[:, 3] == 0].T):
+            for level in (np.ones((len(width), 1)), width[:, None] == np.unique(width)):
+                found.append(with_bounds(np.column_stack([log_a, log_c, level]), log_el, beyond))
         pooled, within, pooled_known, within_known = found
         return np.array([*pooled[:2], within[1], *pooled_known[:2], within_known[1]])
 

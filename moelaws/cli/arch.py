@@ -1,10 +1,8 @@
 """The command ``arch``: what a model costs, from its ``config.json``."""
 
-import json
-
 import click
 
-from moelaws.cli.output import echo, json_option
+from moelaws.cli.output import echo, echo_json, json_option
 from moelaws.models import huggingface
 from moelaws.models.storage import BYTES
 
@@ -34,7 +32,7 @@ def arch_command(
     }
     if as_json:
         reports = [{"config": path, **model.report()} for path, model in models.items()]
-        echo(json.dumps(reports if len(configs) > 1 else models[configs[0]].report(), indent=2))
+        echo_json(reports if len(configs) > 1 else models[configs[0]].report())
     elif len(models) == 1:
         echo(str(models[configs[0]]))
     else:

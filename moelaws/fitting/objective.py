@@ -55,7 +55,7 @@ class Loss:
             errors = np.asarray(np.log(np.maximum(predicted, 1e-300)) - np.log(observed))
         else:
             errors = (predicted - observed) / self.weight(observed)
-        return np.asarray(np.where(errors > 0, self.above, 1.0) * errors)
+        return errors if self.above == 1 else np.where(errors > 0, self.above, 1.0) * errors
 
     def observed(self, predicted: Floats, errors: Floats) -> Floats:
         """Return the response that has an error, the inverse of :meth:`errors`."""
@@ -71,14 +71,14 @@ class Loss:
     def slope(self, predicted: Floats, observed: Floats) -> Floats:
         """Return the derivative of the error with respect to the prediction."""
         slope = 1 / np.maximum(predicted, 1e-300) if self.space == "log" else 1 / self.weight(observed)
-        return np.asarray(np.where(predicted > observed, self.above, 1.0) * slope)
+        return slope if self.above == 1 else np.where(predicted > observed, self.above, 1.0) * slope
 
     def cost(self, errors: Floats) -> Floats:
         """Return half the square of an error, or its Huber function, elementwise."""
-        size = np.abs(errors)
         if self.delta is None:
-            return size**2 / 2
-        return np.where(size <= self.delta, size**2 / 2, self.delta * (size - self.delta / 2))
+            return errors**2 / 2
+        influence = self.influence(errors)
+        return influence * (errors - influence / 2)
 
     def influence(self, errors: Floats) -> Floats:
         """Return the derivative of the cost, elementwise."""
@@ -135,7 +135,11 @@ class Problem:
 
     def theta(self, free: Floats) -> Floats:
         """Put free coefficients into their places; leading axes are kept."""
-        return np.where(self.spread.any(axis=1), free @ self.spread.T, self.base)
+        return np.where(self._is_free, free @ self.spread.T, self.base)
+
+    @cached_property
+    def _is_free(self) -> NDArray[np.bool_]:
+        return np.asarray(self.spread.any(axis=1))
 
     def free(self, theta: Floats) -> Floats:
         """Take the free coefficients out of all."""
@@ -168,6 +172,11 @@ class Problem:
 
     def bounds(self) -> tuple[Floats, Floats]:
         """Return the bounds of the free coefficients; those of tied ones hold together."""
+        low, high = self._bounds
+        return low.copy(), high.copy()
+
+    @cached_property
+    def _bounds(self) -> tuple[Floats, Floats]:
         parameters = [[self.law.parameters[place] for place in places] for places in self.indices]
         low = [max(parameter.low for parameter in tied) for tied in parameters]
         high = [min(parameter.high for parameter in tied) for tied in parameters]

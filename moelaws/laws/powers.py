@@ -110,7 +110,8 @@ class _OfLogarithms(Law):
                 yield self._place(name), slope / np.log(self.bases.get(self.saturation.column, np.e))
 
     def _product(self, logs: Mapping[str, Floats], key: Key) -> Floats:
-        return prod((logs[column] for column in _tuple(key)), start=np.ones(1))
+        columns = _tuple(key)
+        return prod((logs[column] for column in columns[1:]), start=logs[columns[0]]) if columns else np.ones(1)
 
     def _others(self, logs: Mapping[str, Floats], key: Key) -> Floats | None:
         """Return the derivative of the product by the saturated column's logarithm, or nothing if that is not in it."""
@@ -185,11 +186,13 @@ class PowerSum(_OfLogarithms):
     def terms(self, shape: Floats, table: Columns) -> Floats:
         """Return the terms."""
         logs = self._logs(shape, table)
-        terms = np.ones((*shape.shape[:-1], next(iter(logs.values())).shape[-1], len(self.linear)))
+        terms = _rows_last(*shape.shape[:-1], next(iter(logs.values())).shape[-1], len(self.linear))
         for place, powers in enumerate(self.powers):
             if powers:
                 parts = [sign * shape[..., m, None] * self._product(logs, key) for key, sign, m in powers]
-                terms[..., place] = np.exp(sum(parts[1:], start=parts[0]))
+                np.exp(sum(parts[1:], start=parts[0]), out=terms[..., place])
+            else:
+                terms[..., place] = 1
         return terms
 
     def slopes(self, shape: Floats, table: Columns) -> Floats:
@@ -202,7 +205,8 @@ class PowerSum(_OfLogarithms):
 
     def _by_shape(self, coefficients: Floats, shape: Floats, table: Columns, terms: Floats) -> Floats:
         weighted = terms * coefficients[..., None, :]
-        by_shape = np.zeros((*terms.shape[:-1], len(self.shape)))
+        by_shape = _rows_last(*terms.shape[:-1], len(self.shape))
+        by_shape[...] = 0
         for place, m, slope in self._log_slopes(shape, table):
             by_shape[..., m] += slope * weighted[..., place]
         return by_shape
@@ -291,3 +295,8 @@ def _are_names(names: object) -> bool:
 
 def _tuple(key: Key) -> tuple[str, ...]:
     return (key,) if isinstance(key, str) else key
+
+
+def _rows_last(*shape: int) -> Floats:
+    """Return an array of this shape, whose rows, the axis before the last, come last in memory."""
+    return np.swapaxes(np.empty((*shape[:-2], shape[-1], shape[-2])), -1, -2)

@@ -5,6 +5,7 @@ paper's evidence page shows the decided :class:`Ledger`, and its stored notebook
 kept. :func:`stored` reads them there.
 """
 
+import json
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -12,7 +13,6 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
-import nbformat
 import numpy as np
 import pandas as pd
 
@@ -353,7 +353,7 @@ def stored(paper: str | None = None) -> list[dict[str, Any]]:
         raise InputError(f"There are no claims of a paper '{paper}'; the papers are {', '.join(papers())}.")
     ledgers: dict[str, list[dict[str, Any]]] = {}
     for path in sorted(data.ROOT.glob("chapters/*.ipynb")):
-        for cell in nbformat.read(path, as_version=4).cells:
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
             for output in cell.get("outputs", []):
                 if (ledger := output.get("data", {}).get(MIME)) is not None:
                     ledgers[ledger["paper"]] = [{**claim, "page": path.stem} for claim in ledger["claims"]]

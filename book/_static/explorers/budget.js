@@ -1,4 +1,4 @@
-// What laws advise, from tables.
+// What laws advise, by tables.
 "use strict";
 
 (() => {
@@ -15,7 +15,7 @@
 
   explorer("budget", {
     name: "What every law would build",
-    note: "Least FLOP in all at the loss of the budget's best; × knows no loss. Hours at 40 % of peak.",
+    note: "Least FLOP at the loss of the budget's best; hours at 40 % of peak. A law with × gives no loss: serving does not move it.",
     controls: [
       { name: "flops", label: "Budget, FLOP", value: 1e22, ...logAxis("", 1e18, 1e25) },
       { name: "served", label: "Tokens served", value: 1e13, ...logAxis("", 1e8, 1e17) },
@@ -31,12 +31,12 @@
       const sizes = dots.moe.filter((dot) => !dot[2].endsWith("×")).map(([n]) => n);
       const far = ([n, d]) => Math.abs(Math.log(6 * n * d / flops));
       const near = [...data.models].sort((a, b) => far(a) - far(b)).slice(0, 3);
-      const sentence = `Mixtures of experts: ${two(Math.min(...sizes))} to ${two(Math.max(...sizes))} active. Nearest: ${near.map(([n, d, name]) => `${name} (${two(n)} on ${two(d)})`).join(", ")}.`;
+      const sentence = `Mixtures of experts: ${two(Math.min(...sizes))} to ${two(Math.max(...sizes))} active. Nearest models: ${near.map(([n, d, name]) => `${name} (${two(n)} on ${two(d)})`).join(", ")}.`;
       return [sentence,
         chart({ width, label: sentence, x: logAxis("active parameters", 1e7, 1e13), y: logAxis("tokens", 1e9, 1e15),
           items: [{ line: [[1e7, flops / 6e7], [1e13, flops / 6e13]], class: "ink", label: "budget" },
-            { dots: data.models, class: "ink", label: "models" },
-            ...Object.keys(dots).map((kind) => ({ dots: dots[kind], class: kind, label: `laws, ${kind}` }))] }),
+            { dots: data.models, class: "ink", label: "public models" },
+            ...Object.keys(dots).map((kind) => ({ dots: dots[kind], class: kind, label: { moe: "laws of mixtures", dense: "dense laws" }[kind] }))] }),
         table("By law", ["law", "active", "tokens", "FLOP", "hours"], rows)];
     },
   });

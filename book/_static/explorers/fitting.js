@@ -1,4 +1,4 @@
-// Chinchilla's law fitted in the browser: how loss, delta and single rows move the exponents.
+// Chinchilla's law fitted in the browser: how loss, delta and rows move the exponents.
 "use strict";
 
 (() => {

@@ -101,7 +101,7 @@
 
   explorer("yun2024", {
     name: "Loss-optimal and over-trained sizes, and what they cost to serve",
-    note: `Bands: how far ${data.count} sets of coefficients reach that give every printed size that no cost enters, within twice its tolerance; lines: one of them. Sizes are those of the dense model with the same layers. The cost is a roofline of A100 data sheets, not the paper's unpublished latencies.`,
+    note: `Bands: the ${data.count} sets of coefficients that give, within twice its tolerance, every printed size that no cost enters; lines: one set. Sizes are those of the dense model with the same layers. The cost is a roofline of A100 data sheets, not the paper's unpublished latencies.`,
     controls: [
       { name: "experts", label: "Experts", min: 2, max: 64, log: true, whole: true, value: 8, step: Math.log10(2) / 4 },
       { name: "flops", label: "Training budget, FLOP", min: 1e20, max: 1e24, log: true, value: 5.15e21 },
