@@ -4,7 +4,7 @@
 document.querySelector(".search-button-field")?.removeAttribute("aria-label");
 
 // A frame that scrolls sideways is reached by keyboard while it does, and skipped while it does not.
-const FRAMES = ".pst-scrollable-table-container, .cell_output .output.text_html, article div.math";
+const FRAMES = ".pst-scrollable-table-container, .cell_output .output.text_html, article :is(div.math, pre)";
 const frames = new ResizeObserver((entries) => {
   for (const { target } of entries) {
     const frame = target.closest(FRAMES);
