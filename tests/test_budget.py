@@ -249,13 +249,14 @@ def test_the_page_shows_what_the_command_prints():
                 glued[output.metadata.scrapbook.name] = ast.literal_eval(text)
     found = json.loads(run("--all", "--flops", 1e22, "--tokens-served", 1e13, "--json").stdout)
     printed = {row["law"]: row for row in found["laws"]}
-    assert list(shown) == [name for name in SIZED if ADVISERS[name].kind == "moe"]
-    for law, row in shown.items():
+    laws = [name for name in SIZED if ADVISERS[name].kind == "moe"]
+    assert [label.lower() for label in shown] == [name.rstrip("0123456789") for name in laws]
+    for law, row in zip(laws, shown.values(), strict=True):
         for name, text in row.items():
             value = printed[law].get(name)
-            assert text == ("nan" if value is None else f"{value:.2g}"), (law, name)
+            assert text == ("–" if value is None else f"{value:.2g}"), (law, name)
     middle = found["compromise"]
-    of_mixtures = [printed[law] for law in shown]
+    of_mixtures = [printed[law] for law in laws]
     for text, name in (("n_range", "n_active"), ("s_range", "served_active")):
         sizes = [row[name] for row in of_mixtures if row.get(name)]
         assert glued[text].replace("\u00a0", " ") == f"{min(sizes) / 1e9:.2g} to {max(sizes) / 1e9:.2g} B"
