@@ -543,9 +543,10 @@ def leverage_powers():
     )
 
     def powers(some):
-        values = some[["log_a", "log_c", "log_el", "beyond", "d_model"]].to_numpy(dtype=float)
         found = []
-        for log_a, log_c, log_el, beyond, width in (values.T, values[values[:, 3] == 0].T):
+        for chosen in (some, some[some.beyond == 0]):
+            names = ["log_a", "log_c", "log_el", "beyond", "d_model"]
+            log_a, log_c, log_el, beyond, width = chosen[names].to_numpy(dtype=float).T
             for level in (np.ones((len(width), 1)), width[:, None] == np.unique(width)):
                 found.append(with_bounds(np.column_stack([log_a, log_c, level]), log_el, beyond))
         pooled, within, pooled_known, within_known = found

@@ -1,4 +1,4 @@
-// What laws advise, by tables.
+// What laws advise, from tables.
 "use strict";
 
 (() => {
@@ -36,7 +36,8 @@
         chart({ width, label: sentence, x: logAxis("active parameters", 1e7, 1e13), y: logAxis("tokens", 1e9, 1e15),
           items: [{ line: [[1e7, flops / 6e7], [1e13, flops / 6e13]], class: "ink", label: "budget" },
             { dots: data.models, class: "ink", label: "public models" },
-            ...Object.keys(dots).map((kind) => ({ dots: dots[kind], class: kind, label: { moe: "laws of mixtures", dense: "dense laws" }[kind] }))] }),
+            { dots: dots.moe, class: "moe", label: "laws of mixtures" },
+            { dots: dots.dense, class: "dense", label: "dense laws" }] }),
         table("By law", ["law", "active", "tokens", "FLOP", "hours"], rows)];
     },
   });
