@@ -237,13 +237,13 @@ def visit(page, address, name, where):
         seen.off_centre = page.evaluate(OFF_CENTRE)
         page.set_viewport_size(PHONE)
         seen.cut = page.evaluate(CUT) + page.evaluate(LOST)
+        page.add_style_tag(content=STILL)
         page.evaluate(OPEN_ALL)
         with contextlib.suppress(TimeoutError):
             page.wait_for_function(f"!({SILENT_FRAMES})().length", timeout=AT_MOST)
         seen.too_wide = page.evaluate("document.documentElement.scrollWidth") - PHONE["width"]
         seen.silent_frames = page.evaluate(SILENT_FRAMES)
         page.evaluate(MARK_CODE)
-        page.add_style_tag(content="* { transition: none !important }")  # half-changed colours are not judged
         for size, mode, rules in where:
             page.set_viewport_size(SIZES[size])
             page.evaluate("mode => { document.documentElement.dataset.theme = mode }", mode)
@@ -326,6 +326,9 @@ SILENT_FRAMES = """() => [...document.querySelectorAll('article :is(div, pre, ta
     .filter(frame => frame.checkVisibility() && (frame.tabIndex < 0 || !(frame.closest('pre, div.math')
         || frame.querySelector('pre') || getComputedStyle(frame, '::before').content.includes('sideways'))))
     .map(frame => frame.outerHTML.slice(0, 200))"""
+
+# What opens or changes its colours does so at once: half-changed colours are not judged.
+STILL = "*, ::before, ::after { transition: none !important; animation: none !important }"
 
 # Marks blocks of code and formulas in plain text whose kinds of tokens all stand before them.
 MARK_CODE = """() => {
