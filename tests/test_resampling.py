@@ -55,10 +55,11 @@ def test_a_batch_gives_what_each_draw_gives_by_itself(case, by):
         assert found == pytest.approx(alone, rel=1e-6)
 
 
-def test_chunks_do_not_change_a_draw(monkeypatch):
+@pytest.mark.parametrize(("module", "limit"), [(resampling, "BATCH"), (batch, "AT_ONCE")])
+def test_how_many_are_worked_on_at_once_does_not_change_a_draw(module, limit, monkeypatch):
     fitted = fit(LAWS["dense"], simulated("dense", BESIROGLU, DENSE, 0.01), huber(3e-3))
     whole = uncertainty.refits(fitted, draws=20).coefficients
-    monkeypatch.setattr(resampling, "CHUNK", 1)
+    monkeypatch.setattr(module, limit, 100)  # two draws of 40 rows
     np.testing.assert_allclose(uncertainty.refits(fitted, draws=20).coefficients, whole, rtol=1e-9)
 
 

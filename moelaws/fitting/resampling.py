@@ -21,8 +21,8 @@ from moelaws.fitting.optimise import least_squares
 Counts: TypeAlias = NDArray[np.integer[Any]]
 Flags: TypeAlias = NDArray[np.bool_]
 
-CHUNK = 25_000
-"""Weights that are worked on at once: what a processor's cache holds is several times faster than what it does not."""
+BATCH = 1_000_000
+"""Weights that are held at once."""
 
 
 def refit(
@@ -45,7 +45,7 @@ def refit(
     alone, failed : numpy.ndarray of bool, shape (draws,)
         Which were fitted by themselves, and which of those did not converge either.
     """
-    size = max(1, CHUNK // len(problem.observed))
+    size = max(1, BATCH // len(problem.observed))
     batches = iter(lambda: list(islice(counts, size)), [])
     tasks = (joblib.delayed(_batch)(problem, start, np.array(batch)) for batch in batches)
     found = []
