@@ -1,6 +1,6 @@
 """One look for all figures: sizes, colours that survive colour blindness, and recurring panels."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -59,6 +59,12 @@ def ordered(count: int) -> list[tuple[float, float, float, float]]:
     return [tuple(color) for color in mpl.colormaps["viridis"](np.linspace(0.0, 0.82, count))]
 
 
+def letter(axes: Iterable[Axes], outside: bool = False) -> None:
+    """Name panels (a), (b), … as their caption does: above, or `outside` to the left of what stands above."""
+    for ax, name in zip(axes, "abc", strict=False):
+        ax.set_title(f"({name})", x=-0.2 if outside else 0.0)
+
+
 def load_axis(ax: Axes, loads: Sequence[int]) -> None:
     """Make the x axis a load: logarithmic, with the loads that were run as ticks."""
     ax.set_xscale("log", base=2)
@@ -91,6 +97,7 @@ def throughput_and_speedup(table: pd.DataFrame, by: str, label: str, predicted: 
         A model's throughput for the rows it covers, drawn as lines; points are measured.
     """
     figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE, 3.3))
+    letter((left, right))
     values = sorted(table[by].unique(), reverse=True)
     measured = table.pivot(index="concurrency", columns=by, values="throughput")
     lines: Any = measured
@@ -107,7 +114,6 @@ def throughput_and_speedup(table: pd.DataFrame, by: str, label: str, predicted: 
     for ax in (left, right):
         load_axis(ax, measured.index.tolist())
     throughput_axis(left)
-    left.set(title="(a)")
-    right.set(title="(b)", ylabel="speed-up")
+    right.set(ylabel="speed-up")
     left.legend(title=label, ncols=2)
     return figure

@@ -168,6 +168,17 @@ def described_figures(chapter):
     ]
 
 
+def lettered_panels(chapter):
+    """A caption names panels by letters, as a phone shows them one below the other."""
+    return [
+        chapter.problem(number, f"the caption says '{side}' of a panel; '(a)' is expected, and plots.letter draws it")
+        for number, settings in figures(chapter)
+        for side in re.findall(
+            r"(?i)\b(?:left|middle|right|top|bottom)\b[:;,)]", str(settings.get("figure", {}).get("caption", ""))
+        )
+    ]
+
+
 def figure_names(chapter):
     """Return the names of the chapter's figures."""
     return [settings.get("figure", {}).get("name") for _, settings in figures(chapter)]
@@ -514,6 +525,7 @@ EVERY_PAGE = [
     no_semicolon,
     valid_notebook,
     described_figures,
+    lettered_panels,
     no_typed_number,
     no_typed_result,
     equations_have_a_place,

@@ -128,6 +128,8 @@ FAULTS = [
     ("described_figures", changed("caption: Loss against tokens.", "caption: ''")),
     ("described_figures", changed("name: fig-one, ", "")),
     ("described_figures", changed("image: {alt: A line that falls.}", "image: {width: 300px}")),
+    ("lettered_panels", changed("Loss against tokens.", "'Left: loss against tokens.'")),
+    ("lettered_panels", changed("Loss against tokens.", "Loss against tokens (right)")),
     ("no_typed_number", prose("The exponent is 0.34.")),
     ("no_typed_number", prose("The exponent is $\\alpha = 0.34$.")),
     ("no_typed_number", prose("```{note}\nThe exponent is -0.34.\n```")),

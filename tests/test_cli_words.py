@@ -168,20 +168,23 @@ def test_json_of_numbers_that_are_none(capsys):
 
 def test_lists_that_options_take():
     assert output.numbers_of("1,8, 6.5e1", "--experts") == [1, 8, 65]
-    assert output.pairs_of(["n_active=1e9", " a = 2"], "--at") == {"n_active": 1e9, "a": 2}
-    assert output.name_and_text(["a=b=c", " d = = e"], "--map") == [("a", "b=c"), ("d", "= e")]
+    assert output.values_of(["n_active=1e9", " a = 2"], "--at") == {"n_active": 1e9, "a": 2}
+    assert output.pairs_of(["a=b=c", " d = = e"], "--map") == {"a": "b=c", "d": "= e"}
     for call, sentence in (
         (lambda: output.numbers_of("1;2", "--x"), "Option --x is '1;2'; numbers separated by commas are expected."),
-        (lambda: output.pairs_of(["a"], "--x"), "Option --x is 'a'; a name and a number, as in n_active=1e9, is exp"),
+        (lambda: output.values_of(["a"], "--x"), "Option --x is 'a'; NAME=VALUE is expected, once for each name."),
         (
-            lambda: output.name_and_text(["=a"], "--x"),
+            lambda: output.pairs_of(["=a"], "--x"),
             "Option --x is '=a'; NAME=VALUE is expected, once for each name.",
         ),
-        (lambda: output.name_and_text(["a="], "--x"), "Option --x is 'a='; NAME=VALUE is expected, once"),
-        (lambda: output.name_and_text(["a"], "--x"), "Option --x is 'a'; NAME=VALUE is expected, once"),
-        (lambda: output.name_and_text(["a=1", "a=2"], "--x"), "Option --x is 'a=2'; NAME=VALUE is expected, once"),
-        (lambda: fits._number("--hold", "x" * 50), f"Option --hold has '{'x' * 40}'; a number is expected."),
-        (lambda: fits._number("--hold", "inf"), "Option --hold has 'inf'; a number is expected."),
+        (lambda: output.pairs_of(["a="], "--x"), "Option --x is 'a='; NAME=VALUE is expected, once"),
+        (lambda: output.pairs_of(["a"], "--x"), "Option --x is 'a'; NAME=VALUE is expected, once"),
+        (lambda: output.pairs_of(["a=1", "a=2"], "--x"), "Option --x is 'a=2'; NAME=VALUE is expected, once"),
+        (
+            lambda: output.values_of(["a=" + "x" * 50], "--hold"),
+            f"Option --hold has '{'x' * 40}'; a number is expected.",
+        ),
+        (lambda: output.values_of(["a=inf"], "--hold"), "Option --hold has 'inf'; a number is expected."),
         (lambda: fits._held(find("dense"), ("alpha=-1",)), "Option --hold gives alpha the value -1; "),
     ):
         with pytest.raises(InputError) as error:

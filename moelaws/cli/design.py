@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from moelaws.cli.output import echo, echo_json, echo_warnings, json_option, numbers_of, pairs_of
+from moelaws.cli.output import echo, echo_json, echo_warnings, json_option, numbers_of, values_of
 from moelaws.cli.reading import mapped, points_of
 from moelaws.errors import InputError
 
@@ -88,7 +88,7 @@ def suggest_command(
 
     fitted, _ = saved.load(folder)
     rows = points_of(candidates, dict.fromkeys([*fitted.law.columns, "flops"]), **reading)
-    point = pairs_of(at, "--at") if at else None
+    point = values_of(at, "--at") if at else None
     picked = suggest(fitted, rows, flops, parameter, point)
     today = half_width(fitted, parameter, point)
     warnings = list(objections(fitted, rows, point))

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from moelaws.cli.output import check_picture, echo, echo_json, echo_warnings, json_option, name_and_text, write_picture
+from moelaws.cli.output import (
+    check_picture,
+    echo,
+    echo_json,
+    echo_warnings,
+    json_option,
+    pairs_of,
+    values_of,
+    write_picture,
+)
 from moelaws.cli.reading import (
     choosing,
     chosen,
@@ -206,7 +215,7 @@ def _fit(
         raise InputError(f"Option --by is '{asked.by}', which is predicted; a column of groups is expected.")
     chosen, few = (None, []) if asked.holdout is None else _held_out(rows, asked.holdout)
     train, held = (rows, None) if chosen is None else (rows[~chosen], rows[chosen])
-    fitted = fit(law, train, loss, _held(law, asked.hold), dict(name_and_text(asked.tie, "--tie")))
+    fitted = fit(law, train, loss, _held(law, asked.hold), pairs_of(asked.tie, "--tie"))
     sample = None
     if asked.draws is not None:
         _check_groups(train, asked.by)
@@ -397,7 +406,7 @@ def _check_groups(rows: "pd.DataFrame", by: str | None) -> None:
 
 
 def _held(law: "Law", pairs: tuple[str, ...]) -> dict[str, float]:
-    held = {name: _number("--hold", text) for name, text in name_and_text(pairs, "--hold")}
+    held = values_of(pairs, "--hold")
     if {parameter.name for parameter in law.parameters} <= set(held):
         raise InputError("Option --hold holds all parameters; at least one that is fitted is expected.")
     for parameter in law.parameters:
@@ -411,16 +420,6 @@ def _held(law: "Law", pairs: tuple[str, ...]) -> dict[str, float]:
                 f"{more}{parameter.low:g} to {parameter.high:g} is expected."
             )
     return held
-
-
-def _number(option: str, text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise InputError(f"Option {option} has '{text[:40]}'; a number is expected.")
-    return number
 
 
 def _records(frame: "pd.DataFrame", each: str = "law") -> list[Any]:

@@ -59,32 +59,30 @@ def numbers_of(text: str, option: str) -> list[float]:
         raise InputError(f"Option {option} is '{text}'; numbers separated by commas are expected.") from None
 
 
-def pairs_of(texts: Iterable[str], option: str) -> dict[str, float]:
-    """Return names and numbers of an option that is given as ``NAME=X``, once for each."""
-    pairs: dict[str, float] = {}
+def pairs_of(texts: Iterable[str], option: str) -> dict[str, str]:
+    """Return names and texts of an option that is given as ``NAME=TEXT``, once for each name."""
+    pairs: dict[str, str] = {}
     for text in texts:
         name, _, value = (part.strip() for part in text.partition("="))
-        try:
-            number = float(value)
-        except ValueError:
-            number = None
-        if number is None or not name or name in pairs:
-            raise InputError(
-                f"Option {option} is '{text}'; a name and a number, as in n_active=1e9, is expected, each name once."
-            )
-        pairs[name] = number
-    return pairs
-
-
-def name_and_text(texts: Iterable[str], option: str) -> list[tuple[str, str]]:
-    """Return names and texts of an option that is given as ``NAME=TEXT``, once for each."""
-    pairs: list[tuple[str, str]] = []
-    for text in texts:
-        name, sign, value = (part.strip() for part in text.partition("="))
-        if not (name and sign and value) or name in dict(pairs):
+        if not (name and value) or name in pairs:
             raise InputError(f"Option {option} is '{text}'; NAME=VALUE is expected, once for each name.")
-        pairs.append((name, value))
+        pairs[name] = value
     return pairs
+
+
+def values_of(texts: Iterable[str], option: str) -> dict[str, float]:
+    """Return names and finite numbers of an option that is given as ``NAME=NUMBER``, once for each name."""
+    return {name: _number(text, option) for name, text in pairs_of(texts, option).items()}
+
+
+def _number(text: str, option: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise InputError(f"Option {option} has '{text[:40]}'; a number is expected.")
+    return number
 
 
 PICTURES = (".png", ".svg", ".pdf")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from moelaws.cli.output import name_and_text
+from moelaws.cli.output import pairs_of
 from moelaws.errors import InputError
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ def mapping_of(file: str | None, rename: tuple[str, ...], unit: tuple[str, ...],
     """Return the mapping that options and a mapping file give; an option comes before the file."""
     from moelaws.data import mapping
 
-    columns = dict(name_and_text(rename, "--map"))
-    units: dict[str, str | float] = dict(name_and_text(unit, "--unit"))
+    columns = pairs_of(rename, "--map")
+    units: dict[str, str | float] = {**pairs_of(unit, "--unit")}
     options = mapping.checked(mapping.Mapping(columns=columns, units=units, decimal=decimal), "Option --unit")
     return options if file is None else mapping.read(file).and_also(options)
 
