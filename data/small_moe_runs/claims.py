@@ -126,7 +126,9 @@ def sign(low, high, note):
 @cache
 def slopes():
     """Change of the loss with each doubling of experts in each width and length, with joint 95 % intervals."""
-    table, places = cells(), sorted(set(cells().index.droplevel("n_routed")))
+    table = cells()
+    counts = table.groupby(["d_model", "n_tokens"]).size()
+    places = sorted(counts[counts > 1].index)  # a dense run alone has no slope
     level = 0.95 ** (1 / len(places))
     rows = {}
     for place in places:
@@ -154,7 +156,7 @@ def within_width(width, shortest=SHORTEST, longest=None):
 def variants():
     """Gain in log loss of a doubling of experts, and its change with each doubling of tokens, in eight variants."""
     widths = sorted(main().d_model.unique())
-    shared = min(main()[main().d_model == width].n_tokens.max() for width in widths)
+    shared = int(main()[main().n_routed > 1].groupby("d_model").n_tokens.max().min())
     chosen = {
         "all cells": (widths, SHORTEST, None),
         "lengths of every width": (widths, SHORTEST, shared),
