@@ -52,15 +52,18 @@ def refine(
     free = np.clip(np.broadcast_to(start, (len(weights), len(low))), low, high)
     converged, steps = np.zeros(len(weights), dtype=bool), np.zeros(len(weights), dtype=int)
     damping, growth = np.full(len(weights), 1e-4), np.full(len(weights), 2.0)
-    path = _Path(problem)
-    objective, *small = _expanded(problem, path, free[:1] if start.ndim == 1 else free, weights, rough)
-    slope, curvature, lengths = (np.broadcast_to(part, (len(free), *part.shape[1:])).copy() for part in small)
-    state = free, objective, slope, curvature, lengths
+    path, first = _Path(problem), free[:1] if start.ndim == 1 else free
+    typical = path.terms(first)
+    objective, *small = _expanded(problem, first, path.tangent(first, typical), weights, rough)
+    slope, curvature, lengths, typical = (
+        np.broadcast_to(part, (len(free), *part.shape[1:])).copy() for part in (*small, typical)
+    )
+    state = free, objective, slope, curvature, lengths, typical
     waiting, width = np.arange(len(weights)), max(1, AT_ONCE // weights.shape[1])
     while len(waiting):
         # As soon as one is done, the next takes its place: steps of a few cost nearly as much as those of many.
         live = waiting[:width]
-        here, before, pull, bend, unit = (part[live] for part in state)
+        here, before, pull, bend, unit, contributed = (part[live] for part in state)
         loose = ~((here <= low) & (pull > 0) | (here >= high) & (pull < 0))
         down = np.where(loose, -pull, 0.0)
         matrix = np.where(loose[:, :, None] & loose[:, None, :], bend, 0.0)
@@ -70,8 +73,8 @@ def refine(
         step = np.linalg.solve(matrix, down[..., None])[..., 0]
         # Errors of 1e-8 count as none.
         left = np.sum(down * step, axis=1) / np.maximum(before, 1e-16 * weights[live].sum(axis=1))
-        trial, step = path.moved(here, step / unit)
-        there = _expanded(problem, path, trial, weights[live], rough)
+        trial, step, contributes = path.moved(here, step / unit, contributed)
+        there = _expanded(problem, trial, path.tangent(trial, contributes), weights[live], rough)
         step *= unit
         gain = -np.sum(pull * step, axis=1) - np.einsum("dk,dkl,dl->d", step, bend, step) / 2
         better = there[0] < before
@@ -81,7 +84,7 @@ def refine(
         shrunk = np.maximum(damping[live] * np.maximum(0.1, 1 - (2 * np.minimum(ratio, 2.0) - 1) ** 3), 1e-12)
         damping[live] = np.where(better, shrunk, damping[live] * growth[live])
         growth[live] = np.where(better, 2.0, 2 * growth[live])
-        for part, found in zip(state, (trial, *there), strict=True):
+        for part, found in zip(state, (trial, *there, contributes), strict=True):
             part[live[better]] = found[better]
         converged[live], steps[live] = done, steps[live] + 1
         over = done | (damping[live] >= 1e16) | (steps[live] >= STEPS)
@@ -107,28 +110,29 @@ class _Path:
     def _shape(self, free: Floats) -> Floats:
         return self.problem.theta(free)[:, len(self.problem.law.linear) :]
 
-    def _terms(self, free: Floats) -> Floats:
+    def terms(self, free: Floats) -> Floats:
+        """Return what the coefficients multiply in the typical row, shape (draws, positive linear coefficients)."""
         return self.problem.law.terms(self._shape(free), self.row)[:, 0, self.places]
 
-    def tangent(self, free: Floats) -> Floats:
+    def tangent(self, free: Floats, terms: Floats) -> Floats:
         """Return the derivative of the coefficients by the coordinates, shape (draws, coefficients, coordinates)."""
-        terms, slopes = self._terms(free), self.problem.law.slopes(self._shape(free), self.row)[:, 0, self.places]
+        slopes = self.problem.law.slopes(self._shape(free), self.row)[:, 0, self.places]
         shares = np.divide(slopes, terms[..., None], out=np.zeros_like(slopes), where=terms[..., None] > 0)
         tangent = np.tile(np.eye(free.shape[1]), (len(free), 1, 1))
         tangent[:, self.linear] -= free[:, self.linear, None] * (shares @ self.spread)
         return tangent
 
-    def moved(self, free: Floats, step: Floats) -> tuple[Floats, Floats]:
-        """Return the coefficients after a step of the coordinates, and how far the coordinates could go."""
+    def moved(self, free: Floats, step: Floats, before: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return the coefficients after a step of the coordinates, how far these could go, and the terms there."""
         trial = np.clip(free + step, *self.bounds)
         step = trial - free
-        before, after = self._terms(free), self._terms(trial)
+        after = self.terms(trial)
         trial[:, self.linear] *= np.divide(before, after, out=np.ones_like(after), where=(before > 0) & (after > 0))
-        return np.clip(trial, *self.bounds), step
+        return np.clip(trial, *self.bounds), step, after
 
 
 def _expanded(
-    problem: Problem, path: _Path, free: Floats, weights: Floats, rough: bool
+    problem: Problem, free: Floats, tangent: Floats, weights: Floats, rough: bool
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Return objective, slope and curvature in units of the lengths of the Jacobian's columns, and these lengths.
 
@@ -140,7 +144,7 @@ def _expanded(
     slopes = loss.slope(predicted, problem.observed)[..., None, :]
     # Rows come last in memory, too, which makes the products below several times faster.
     matrix = np.multiply(np.swapaxes(gradient, 1, 2), slopes, order="C")
-    across, tangent = matrix.swapaxes(1, 2), spread @ path.tangent(free)
+    across, tangent = matrix.swapaxes(1, 2), spread @ tangent
     bent = weights * (loss.irls_weight(errors) if rough else loss.curvature(errors)) if loss.delta else weights
     squares = tangent.swapaxes(1, 2) @ ((matrix * bent[:, None]) @ across) @ tangent
     lengths = np.sqrt(np.einsum("dkk->dk", squares))
