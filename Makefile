@@ -7,6 +7,8 @@ export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 # In the C locale, Python 3.11 cannot read from .venv a path that has a letter outside ASCII.
 export LC_ALL := C.UTF-8
+# Kernels and tests start hundreds of interpreters; without stored bytecode each compiles its libraries anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 CHECKS := ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
 
