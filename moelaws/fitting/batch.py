@@ -51,7 +51,8 @@ def refine(
     low, high = problem.bounds()
     free = np.clip(np.broadcast_to(start, (len(weights), len(low))), low, high)
     converged, steps = np.zeros(len(weights), dtype=bool), np.zeros(len(weights), dtype=int)
-    damping, growth = np.full(len(weights), 1e-4), np.full(len(weights), 2.0)
+    # With a tenth of this, twice as many steps of refits fail.
+    damping, growth = np.full(len(weights), 1e-4 if rough else 1e-3), np.full(len(weights), 2.0)
     path, first = _Path(problem), free[:1] if start.ndim == 1 else free
     typical = path.terms(first)
     objective, *small = _expanded(problem, first, path.tangent(first, typical), weights, rough)
@@ -138,17 +139,16 @@ def _expanded(
 
     Of one row of coefficients for all rows of weights, or of one each.
     """
-    loss, spread, theta = problem.loss, problem.spread, problem.theta(free)
-    predicted, gradient = problem.law.expand(theta, problem.columns)
-    errors = loss.errors(predicted, problem.observed)
-    slopes = loss.slope(predicted, problem.observed)[..., None, :]
+    loss, tangent = problem.loss, problem.spread @ tangent
+    predicted, gradient = problem.law.expand(problem.theta(free), problem.columns)
+    errors, slopes = loss.errors(predicted, problem.observed), loss.slope(predicted, problem.observed)
     # Rows come last in memory, too, which makes the products below several times faster.
-    matrix = np.multiply(np.swapaxes(gradient, 1, 2), slopes, order="C")
-    across, tangent = matrix.swapaxes(1, 2), spread @ tangent
+    across = np.ascontiguousarray(np.swapaxes(gradient, 1, 2))
+    matrix = np.swapaxes(across, 1, 2)
     bent = weights * (loss.irls_weight(errors) if rough else loss.curvature(errors)) if loss.delta else weights
-    squares = tangent.swapaxes(1, 2) @ ((matrix * bent[:, None]) @ across) @ tangent
+    squares = tangent.swapaxes(1, 2) @ ((across * (bent * slopes**2)[:, None]) @ matrix) @ tangent
     lengths = np.sqrt(np.einsum("dkk->dk", squares))
     lengths[lengths == 0] = 1.0
-    slope = (((weights * loss.influence(errors))[:, None] @ across) @ tangent)[:, 0]
+    slope = (((weights * loss.influence(errors) * slopes)[:, None] @ matrix) @ tangent)[:, 0]
     objective = np.sum(weights * loss.cost(errors), axis=1)
     return objective, slope / lengths, squares / (lengths[:, :, None] * lengths[:, None, :]), lengths

@@ -142,8 +142,8 @@ class Problem:
         return np.asarray(self.spread.any(axis=1))
 
     def free(self, theta: Floats) -> Floats:
-        """Take the free coefficients out of all."""
-        return theta[[places[0] for places in self.indices]]
+        """Take the free coefficients out of all; leading axes are kept."""
+        return theta[..., [places[0] for places in self.indices]]
 
     def errors(self, free: Floats) -> Floats:
         """Return each row's error."""

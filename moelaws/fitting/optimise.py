@@ -17,7 +17,7 @@ from scipy.ndimage import minimum_filter
 
 from moelaws.checks import Floats
 from moelaws.errors import InputError
-from moelaws.fitting.batch import refine
+from moelaws.fitting.batch import AT_ONCE, refine
 from moelaws.fitting.objective import Problem
 from moelaws.laws.base import Parameter
 
@@ -122,15 +122,19 @@ class Contributions(Coefficients):
 
     def free(self, coordinates: Floats) -> Floats:
         """Return the free coefficients of coordinates."""
+        return self._with_terms(coordinates)[0]
+
+    def _with_terms(self, coordinates: Floats) -> tuple[Floats, Floats]:
         free = coordinates.copy()
         free[self.logs] = np.exp(coordinates[self.logs])
-        free[self.linear] /= _root_mean_square(self.terms(free))
-        return np.clip(free, *self.problem.bounds())
+        terms = self.terms(free)
+        free[self.linear] /= _root_mean_square(terms)
+        return np.clip(free, *self.problem.bounds()), terms
 
     def jacobian(self, coordinates: Floats) -> Floats:
         """Return the derivative of the errors by the coordinates, shape (rows, free coefficients)."""
-        problem, free, k = self.problem, self.free(coordinates), len(self.problem.law.linear)
-        matrix, terms = problem.jacobian(free), self.terms(free)
+        problem, (free, terms), k = self.problem, self._with_terms(coordinates), len(self.problem.law.linear)
+        matrix = problem.jacobian(free)
         if problem.law.shape:
             slopes = problem.law.slopes(problem.theta(free)[k:], problem.columns)[:, self._columns]
             mixed = np.einsum("rk,rkm->km", terms, slopes) / np.maximum(np.sum(terms**2, axis=0), 1e-300)[:, None]
@@ -378,6 +382,13 @@ def _shapes(problem: Problem) -> list[Parameter]:
 @np.errstate(all="ignore")  # a shape may leave what a float holds, and then comes last
 def _with_linear(problem: Problem, shapes: Floats) -> tuple[Floats, Floats]:
     """Return free coefficients and objectives for free shapes, each with its best linear coefficients."""
+    # Arrays that a processor's cache does not hold cost more than the arithmetic.
+    blocks = np.array_split(shapes, len(shapes) * len(problem.observed) // AT_ONCE + 1)
+    starts, objectives = zip(*(_block_with_linear(problem, block) for block in blocks), strict=True)
+    return np.concatenate(starts), np.concatenate(objectives)
+
+
+def _block_with_linear(problem: Problem, shapes: Floats) -> tuple[Floats, Floats]:
     law, k = problem.law, len(problem.law.linear)
     thetas = np.tile(problem.base, (len(shapes), 1))
     for column, places in enumerate(places for places in problem.indices if places[0] >= k):
@@ -391,7 +402,7 @@ def _with_linear(problem: Problem, shapes: Floats) -> tuple[Floats, Floats]:
     thetas[:, linear] = _solve_all(terms[..., linear] * weight[..., None], rest, positive)
     predicted = law.respond(np.einsum("grk,gk->gr", terms, thetas[:, :k]), thetas[:, k:])
     objectives = problem.loss.cost(problem.loss.errors(predicted, problem.observed)).sum(axis=1)
-    return np.stack([problem.free(theta) for theta in thetas]), np.nan_to_num(objectives, nan=np.inf, posinf=np.inf)
+    return problem.free(thetas), np.nan_to_num(objectives, nan=np.inf, posinf=np.inf)
 
 
 def _solve_all(matrices: Floats, targets: Floats, positive: np.ndarray) -> Floats:

@@ -204,11 +204,10 @@ class PowerSum(_OfLogarithms):
         return slopes
 
     def _by_shape(self, coefficients: Floats, shape: Floats, table: Columns, terms: Floats) -> Floats:
-        weighted = terms * coefficients[..., None, :]
         by_shape = _rows_last(*terms.shape[:-1], len(self.shape))
         by_shape[...] = 0
         for place, m, slope in self._log_slopes(shape, table):
-            by_shape[..., m] += slope * weighted[..., place]
+            by_shape[..., m] += slope * coefficients[..., place, None] * terms[..., place]
         return by_shape
 
     def _log_slopes(self, shape: Floats, table: Columns) -> Iterator[tuple[int, int, Floats]]:
