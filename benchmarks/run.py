@@ -38,8 +38,9 @@ from moelaws.laws import LAWS
 HERE = Path(__file__).parent
 DELTA = 1e-3
 OUTLIERS = 5
-SAMPLE = 100
+SAMPLE = 60
 REPLICATES = 1000
+SPAN = 10.0
 
 # Logarithms of E, A and B, and the exponents, from which the published fits start.
 GRID = [
@@ -51,10 +52,14 @@ GRID = [
 ]
 
 
-def timed(function: Callable[[], Any], repeats: int = 1) -> tuple[float, Any]:
-    """Return the shortest processor time of a call, in seconds, and what it returned."""
-    times = []
-    for _ in range(repeats):
+def timed(function: Callable[[], Any], span: float = 0.0) -> tuple[float, Any]:
+    """Return the shortest processor time of a call, in seconds, and what it returned.
+
+    It is called again until all calls took `span` seconds: a fast function gets no shorter a stretch of a noisy
+    machine than a slow one.
+    """
+    times: list[float] = []
+    while sum(times) <= span:
         start = time.process_time()
         result = function()
         times.append(time.process_time() - start)
@@ -100,7 +105,7 @@ def package(
         newest = runs[0] if new and runs else sys.executable
         commands = [
             [newest, "-m", "venv", python.parent.parent],
-            [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement],
+            [python, "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check", requirement],
             [python, HERE / script, folder, *map(str, arguments)],
         ]
         try:
@@ -144,7 +149,7 @@ def beside(runs: pd.DataFrame, experiments: int) -> list[dict[str, Any]]:
         "simulated.csv": pd.concat(simulated),
         "point.csv": design.beyond[["n_active", "n_tokens"]],
     }
-    found = package("simple-scaling-laws==0.2.0", "pypi_simple_scaling_laws.py", files, new=True)
+    found = package("simple-scaling-laws==0.2.0", "pypi_simple_scaling_laws.py", files, SPAN, new=True)
     ours = pd.DataFrame(ends)
     held = [("moelaws", ours.mean_low, ours.mean_high, ours.run_low, ours.run_high)]
     if isinstance(found, dict):
@@ -167,7 +172,7 @@ def beside(runs: pd.DataFrame, experiments: int) -> list[dict[str, Any]]:
 def measure(runs: pd.DataFrame, every: bool) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return one line for each method, and one for the coverage of each package's intervals."""
     loss, bar = huber(DELTA), tqdm(total=6, unit="method")
-    seconds, ours = timed(lambda: fit(LAWS["dense"], runs, loss), repeats=5)
+    seconds, ours = timed(lambda: fit(LAWS["dense"], runs, loss), SPAN)
     fitted: Fit = ours
     lines = [("moelaws: fit", seconds, fitted.coefficients, "five of 576 starts and 16 random ones followed")]
     bar.update()
@@ -185,11 +190,11 @@ def measure(runs: pd.DataFrame, every: bool) -> tuple[list[dict[str, Any]], list
             seconds, found = entry["seconds"] * count / SAMPLE, np.array(entry["coefficients"])
             lines.append((f"chinchilla 0.2.0 (PyPI){entry['variant']}", seconds, found, note))
     bar.update()
-    seconds, sample = timed(lambda: uncertainty.refits(fitted, by="run", draws=REPLICATES), repeats=5)
+    seconds, sample = timed(lambda: uncertainty.refits(fitted, by="run", draws=REPLICATES), SPAN)
     note = f"all at once, each to 1e-14; {len(sample.alone)} of them by themselves"
     lines.append((f"moelaws: bootstrap, {REPLICATES} replicates", seconds, None, note))
     bar.update()
-    seconds, _ = timed(lambda: uncertainty.profile(fitted), repeats=3)
+    seconds, _ = timed(lambda: uncertainty.profile(fitted), 1.0)
     lines.append(("moelaws: profile of five parameters", seconds, None, ""))
     bar.update()
     last, *coverage = beside(runs, 100 if every else 10)
