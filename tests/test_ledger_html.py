@@ -117,7 +117,7 @@ def test_a_card_of_several_numbers_has_a_verdict_and_an_interval_for_each():
 def test_a_long_list_is_counted_and_folded():
     many = {"values": ["1"] * 9, "computed": [1.0] * 8 + [2.0], "verdicts": ["agrees"] * 8 + ["differs"]}
     card = parsed(html.card(CLAIM | many))
-    assert card.select_one("details > summary").text == "9 numbers: 8 agrees, 1 differs"
+    assert card.select_one("details > summary").text == "9 numbers: 8 agree, 1 differs"
     assert len(card.select("details tbody tr")) == 9
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from bs4 import BeautifulSoup
+from no_breaks import unbreak
 from sphinx.application import Sphinx
 
 FRAME = "pst-scrollable-table-container"
@@ -74,6 +75,7 @@ def mend_pages(app, exception):
         for path in Path(app.outdir).rglob("*.html"):
             soup = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
             mend(soup)
+            unbreak(soup)
             path.write_text(str(soup), encoding="utf-8")
 
 

@@ -142,7 +142,7 @@ def _pairs(claim: dict[str, Any]) -> str:
     if len(values) <= LONGEST_LIST:
         return table
     counts = Counter(claim["verdicts"])
-    summary = ", ".join(f"{counts[one]} {one}" for one in counts)
+    summary = ", ".join(f"{count} {one if count == 1 else GROUPS[one]}" for one, count in counts.items())
     return f"<details><summary>{len(values)} numbers: {summary}</summary>{table}</details>"
 
 
