@@ -1,5 +1,6 @@
 """Mend the built pages where theme and extensions leave a keyboard or screen reader user stuck."""
 
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from bs4 import BeautifulSoup
@@ -69,14 +70,20 @@ def name_table(soup, table):
     table.insert(0, caption)
 
 
+def mend_page(path):
+    """Mend the page in a file."""
+    soup = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+    mend(soup)
+    unbreak(soup)
+    path.write_text(str(soup), encoding="utf-8")
+
+
 def mend_pages(app, exception):
     """Mend every page of a finished HTML build."""
     if exception is None and app.builder.format == "html":
-        for path in Path(app.outdir).rglob("*.html"):
-            soup = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
-            mend(soup)
-            unbreak(soup)
-            path.write_text(str(soup), encoding="utf-8")
+        with ProcessPoolExecutor() as pool:
+            for _ in pool.map(mend_page, Path(app.outdir).rglob("*.html")):
+                pass
 
 
 def setup(app: Sphinx):
