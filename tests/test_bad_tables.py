@@ -220,6 +220,7 @@ OTHERS = {
     "sizes that are losses": (["isoflop", EXAMPLE, "--size", "loss"], "Option --size is 'loss'"),
     "a budget that is no number": (["isoflop", EXAMPLE, "--flops", "nan"], "Option --flops is nan"),
     "a negative budget": (["isoflop", EXAMPLE, "--flops", "-1"], "Option --flops is -1"),
+    "a budget of nothing": (["isoflop", EXAMPLE, "--flops", "0"], "Option --flops is 0"),
     "a unit without a table": (["laws", "--unit", "loss=perplexity"], "--table FILE is expected"),
     "no such table": (["data", "../x"], "There is no table '../x'; 'moelaws data' lists those that there are."),
 }

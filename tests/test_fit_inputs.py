@@ -35,6 +35,9 @@ def compared():
 
 
 NOTHING = with_terms(A=lambda n_active, a: np.nan * n_active**-a, B=lambda n_tokens, b: n_tokens**-b)
+SPEED = Terms(
+    "timed", {"wait": lambda: 1.0, "speed": lambda n_active: n_active}, [Parameter("speed", "x", "1", 0, rate=True)]
+)
 TWO = with_terms(A=lambda n_active, a: n_active**-a, B=lambda n_tokens, b: n_tokens**-b)
 
 
@@ -53,6 +56,7 @@ TWO = with_terms(A=lambda n_active, a: n_active**-a, B=lambda n_tokens, b: n_tok
         (lambda: fit("dense", RUNS, hold={"alpha": np.nan}), "gives 'alpha' the value nan; a number"),
         (lambda: fit("dense", RUNS, hold={"alpha": "x"}), "gives 'alpha' the value 'x'; a number"),
         (lambda: fit("dense", RUNS, tie={"alpha": "A"}), "two factors of terms, or two shapes"),
+        (lambda: fit(SPEED, RUNS, hold={"speed": 0.0}), "gives 'speed' the value 0; a rate that is not zero"),
         (lambda: fit(NOTHING, RUNS), "Law 'mine' has no finite value on these rows from any start"),
         (lambda: fit("dense", RUNS.assign(n_total="1.3B")), "column 'n_total': '1.3B' is found; a positive number"),
         (lambda: fit("dense", RUNS.assign(layers=[[1, 2]] * 16)), "Column 'layers' holds lists or objects"),
