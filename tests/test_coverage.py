@@ -9,7 +9,7 @@ from moelaws import data
 from moelaws.fitting import intervals as uncertainty
 from moelaws.fitting.estimation import LOG_SQUARES, fit, huber
 from moelaws.fitting.prediction import noise, predict
-from moelaws.fitting.rows import CHANCE
+from moelaws.fitting.rows import CHANCE, ignored
 from moelaws.laws import LAWS
 from moelaws.laws.dense import BESIROGLU
 from moelaws.paths import ROOT
@@ -152,3 +152,33 @@ def test_an_interval_of_a_new_run_holds_new_runs():
     mean, run = np.mean(held, axis=0)
     assert run == pytest.approx(0.95, abs=0.05)
     assert mean < 0.7
+
+
+def test_noise_of_new_runs_is_smoothed_by_silvermans_kernel():
+    """The fourth moment tells how wide the kernel is: the variance is that of the errors with any."""
+    rows = simulate(20, 3)
+    refits = uncertainty.refits(fit(LAW, rows, LOG_SQUARES), draws=20)
+    problem = refits.fit.problem
+    errors = problem.errors(problem.free(refits.fit.coefficients)) / np.sqrt(refits.left)
+    spread, middle = np.std(errors), np.mean(errors)
+    quarters = np.percentile(errors, [25, 75])
+    width = 0.9 * min(spread, (quarters[1] - quarters[0]) / 1.34) / 20**0.2
+    smooth = np.mean((errors - middle) ** 4) + 6 * spread**2 * width**2 + 3 * width**4
+    expected = smooth * (spread**2 / (spread**2 + width**2)) ** 2
+    drawn = noise(refits, 200_000)
+    assert np.mean((drawn - middle) ** 4) == pytest.approx(expected, rel=0.02)
+    assert abs(expected / (3 * spread**4) - 1) > 0.1  # a kernel of any width would give the normal's
+
+
+def test_columns_that_errors_go_with_come_with_the_largest_share_first():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"n_active": np.exp(rng.normal(size=200)), "n_routed": 1.0, "loss": 1.0})
+    table = table.assign(zeta=rng.normal(size=200), alpha=rng.normal(size=200))
+    errors = 2 * table.zeta + table.alpha
+    found = ignored(
+        LAW,
+        table[["n_active", "n_routed", "loss", "alpha", "zeta"]],
+        errors - errors.mean(),
+        np.ones((200, 1)) / np.sqrt(200),
+    )
+    assert list(found) == ["zeta", "alpha"]
