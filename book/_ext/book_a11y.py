@@ -1,4 +1,7 @@
-"""Mend the built pages where theme and extensions leave a keyboard or screen reader user stuck."""
+"""Mend the built pages where theme and extensions leave a keyboard or screen reader user stuck.
+
+Each page is parsed once, for these mends and for those of :mod:`no_breaks`.
+"""
 
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -82,8 +85,7 @@ def mend_pages(app, exception):
     """Mend every page of a finished HTML build."""
     if exception is None and app.builder.format == "html":
         with ProcessPoolExecutor() as pool:
-            for _ in pool.map(mend_page, Path(app.outdir).rglob("*.html")):
-                pass
+            list(pool.map(mend_page, Path(app.outdir).rglob("*.html")))
 
 
 def setup(app: Sphinx):
