@@ -74,7 +74,11 @@ OBJECTED = {
     ),
     "floor at the data": (
         runs().assign(loss=lambda t: 2 + 5e7 / t.n_active + 1e9 / t.n_tokens),
-        "Parameter 'E' (2) is within one per cent of the lowest loss (2.006)",
+        "Parameter 'E' (2) is within one per cent of the lowest loss (2.006): the law has nothing left to gain",
+    ),
+    "floor above a row": (
+        runs().assign(loss=lambda t: (2 + 5e7 / t.n_active + 1e9 / t.n_tokens).where(t.index != 35, 1.9)),
+        "is above the lowest loss (1.9): the law cannot go as low as these rows do.",
     ),
 }
 

@@ -41,6 +41,7 @@ def book(tmp_path, monkeypatch):
     (folder / "datapackage.yaml").write_text(package, encoding="utf-8")
     monkeypatch.setattr(sets_of, "ROOT", tmp_path)
     monkeypatch.setattr(functions, "ROOT", tmp_path)
+    monkeypatch.setattr("moelaws.data.ROOT", tmp_path)
     forget()
     yield folder
     forget()
@@ -48,7 +49,7 @@ def book(tmp_path, monkeypatch):
 
 def forget():
     """Read packages and functions anew."""
-    for cached in (sets_of.sets, functions.module, functions.functions):
+    for cached in (functions.module, functions.functions):
         cached.cache_clear()
 
 

@@ -51,6 +51,7 @@ def draw(noise=0.0, **changed):
     figure.colorbar(below.contourf(values["map"]))
     for ax in last:
         ax.imshow(values["image"])
+    figure.draw_without_rendering()
     drawn = figure_data.describe(figure)
     plt.close(figure)
     return drawn

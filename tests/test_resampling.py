@@ -84,6 +84,39 @@ def test_what_does_not_converge_at_all_is_named_and_left_out(monkeypatch):
     assert refits.warnings == ("2 of 5 refits did not converge and are left out: draws 1, 3.",)
 
 
+def held_out_set():
+    """Runs in groups of two, of which the largest sizes are held out; each group has one of them at most."""
+    rows = simulated("dense", BESIROGLU, DENSE, 0.01).sort_values("n_active", ignore_index=True)
+    rows = rows.assign(run=np.arange(len(rows)) % 20)
+    return fit(LAWS["dense"], rows[:30]), rows[30:]
+
+
+def test_rows_held_out_are_predicted_by_the_groups_of_each_draw():
+    """Each draw by itself: the groups that `bootstrap` draws, fitted below a size and compared above it."""
+    fitted, held = held_out_set()
+    predicted, counts = uncertainty.held_out(fitted, held, by="run", draws=8)
+    largest = fitted.table.n_active.max()
+
+    def error(rows):
+        seen, unseen = rows[rows.n_active <= largest], rows[rows.n_active > largest]
+        return fit(LAWS["dense"], seen).mean_error(unseen)
+
+    both = pd.concat([fitted.table, held])
+    off = np.abs(predicted / held.loss.to_numpy() - 1)
+    expected = uncertainty.bootstrap(error, both, "run", draws=8)
+    assert np.average(off, axis=1, weights=counts) == pytest.approx(expected, rel=1e-5)
+    assert counts.shape == (8, 10)
+
+
+def test_a_draw_whose_fit_does_not_converge_predicts_nothing(monkeypatch):
+    fitted, held = held_out_set()
+    single, calls = resampling.least_squares, iter([True, False, True])
+    monkeypatch.setattr(batch, "STEPS", 0)
+    monkeypatch.setattr(resampling, "least_squares", lambda *given: single(*given)._replace(converged=next(calls)))
+    predicted, _ = uncertainty.held_out(fitted, held, by="run", draws=3)
+    assert np.isnan(predicted).all(axis=1).tolist() == [False, True, False]
+
+
 def test_a_coefficient_that_a_draw_pushes_to_its_bound_stays_there():
     """Twenty noisy runs do not always have a floor."""
     rows = simulated("floor_product", FLOOR, ROUTED, 0.05, count=20)

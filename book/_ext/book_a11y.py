@@ -1,16 +1,15 @@
 """Mend the built pages where theme and extensions leave a keyboard or screen reader user stuck.
 
-Each page is parsed once, for these mends and for those of :mod:`no_breaks`.
+Each page is parsed once, for these mends and for those of :mod:`narrow_figures` and :mod:`no_breaks`.
 """
 
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from bs4 import BeautifulSoup
+from narrow_figures import FRAME, offer_all
 from no_breaks import unbreak
 from sphinx.application import Sphinx
-
-FRAME = "pst-scrollable-table-container"
 
 
 def mend(soup):
@@ -73,9 +72,11 @@ def name_table(soup, table):
     table.insert(0, caption)
 
 
-def mend_page(path):
-    """Mend the page in a file."""
+def mend_page(path, notebook):
+    """Mend the page in a file, which was made from a notebook or from a text."""
     soup = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+    if notebook:
+        offer_all(soup, path.parent, notebook)
     mend(soup)
     unbreak(soup)
     path.write_text(str(soup), encoding="utf-8")
@@ -84,8 +85,11 @@ def mend_page(path):
 def mend_pages(app, exception):
     """Mend every page of a finished HTML build."""
     if exception is None and app.builder.format == "html":
+        pages = sorted(Path(app.outdir).rglob("*.html"), key=lambda path: path.stat().st_size, reverse=True)
+        texts = {Path(app.outdir, f"{name}.html"): Path(app.env.doc2path(name)) for name in app.env.found_docs}
+        notebooks = {page: text for page, text in texts.items() if text.suffix == ".ipynb"}
         with ProcessPoolExecutor() as pool:
-            list(pool.map(mend_page, Path(app.outdir).rglob("*.html")))
+            list(pool.map(mend_page, pages, map(notebooks.get, pages)))
 
 
 def setup(app: Sphinx):

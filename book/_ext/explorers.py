@@ -4,7 +4,7 @@ A code cell tagged ``explorer-tian2025`` draws a static figure; with scripts, ``
 """
 
 import json
-from functools import cache
+from concurrent.futures import ProcessPoolExecutor
 from itertools import product
 from pathlib import Path
 
@@ -246,7 +246,6 @@ def plain(value):
     return int(value) if float(value).is_integer() and abs(value) < 1e15 else float(value)
 
 
-@cache
 def constants(key):
     """Return the script that defines an explorer's constants."""
     text = json.dumps(plain(EXPLORERS[key]()), separators=(",", ":"))
@@ -259,18 +258,26 @@ def keys(doctree):
     return [key for key in EXPLORERS if TAG + key in classes]
 
 
+def begin(app):
+    """Start making the constants beside the build, which takes as long as reading a third of the book's pages."""
+    pool = ProcessPoolExecutor(1)
+    app.explorers = {key: pool.submit(constants, key) for key in EXPLORERS}
+    pool.shutdown(wait=False)
+
+
 def load(app, pagename, templatename, context, doctree):
     """Load the scripts of a page's explorers, and no others, and write their constants beside them."""
     found = keys(doctree) if doctree is not None else []
     folder = Path(app.outdir) / "_static" / "explorers"
     for key in found:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{key}-data.js").write_text(constants(key), encoding="utf-8")
+        (folder / f"{key}-data.js").write_text(app.explorers[key].result(), encoding="utf-8")
     for name in ["draw", *(part for key in found for part in (f"{key}-data", key))] if found else []:
         app.add_js_file(f"explorers/{name}.js", defer="defer")
 
 
 def setup(app):
     """Register with Sphinx."""
+    app.connect("builder-inited", begin)
     app.connect("html-page-context", load)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

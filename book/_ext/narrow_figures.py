@@ -3,13 +3,11 @@
 import json
 from copy import copy
 from hashlib import sha256
-from pathlib import Path
 from xml.etree import ElementTree
 
 import nbformat
-from book_a11y import FRAME
-from bs4 import BeautifulSoup
 
+FRAME = "pst-scrollable-table-container"
 SVG, DATA = "image/svg+xml", "application/vnd.moelaws.figure+json"
 
 
@@ -65,24 +63,10 @@ def size_of(path):
     return tuple(map(float, ElementTree.parse(path).getroot().attrib["viewBox"].split()[2:]))
 
 
-def offer_all(app, exception):
-    """Offer the figures of every notebook's page of a finished HTML build."""
-    if exception is not None or app.builder.format != "html":
-        return
-    for name in app.env.found_docs:
-        notebook, page = Path(app.env.doc2path(name)), Path(app.outdir, f"{name}.html")
-        if notebook.suffix != ".ipynb":
-            continue
-        panels = pictures(nbformat.read(notebook, as_version=4))
-        soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
-        for image in soup.select("article .cell_output img"):
-            if not image.find_parent(class_="picture"):
-                file = page.parent / image["src"]
-                offer(soup, image, panels.get(file.name, []), size_of(file) if file.name in panels else (0, 0))
-        page.write_text(str(soup), encoding="utf-8")
-
-
-def setup(app):
-    """Register with Sphinx."""
-    app.connect("build-finished", offer_all)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+def offer_all(soup, folder, notebook):
+    """Offer the figures of a parsed page in a folder, which was made from a notebook."""
+    panels = pictures(nbformat.read(notebook, as_version=4))
+    for image in soup.select("article .cell_output img"):
+        if not image.find_parent(class_="picture"):
+            file = folder / image["src"]
+            offer(soup, image, panels.get(file.name, []), size_of(file) if file.name in panels else (0, 0))

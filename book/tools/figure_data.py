@@ -34,8 +34,10 @@ def summary(values):
 
 
 def describe(figure):
-    """Return what a figure draws: one JSON text for the figure, each of its axes and each artist in them."""
-    figure.draw_without_rendering()  # places ticks and applies limits
+    """Return what a figure draws: one JSON text for the figure, each of its axes and each artist in them.
+
+    The figure was drawn before, which places ticks and applies limits.
+    """
     texts = [text.get_text() for text in figure.findobj(Text) if text.axes is None and text.get_text()]
     found = [{"size": figure.get_size_inches().tolist(), "texts": texts, "panels": panels(figure)}]
     for ax in [*figure.axes, *(child for parent in figure.axes for child in parent.child_axes)]:

@@ -7,23 +7,46 @@ import sys
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+from IPython.core.formatters import BaseFormatter
+from traitlets import Unicode
+
 RECORD = "MOELAWS_RECORD"
 """Name of the environment variable that names the file to keep the record in."""
 ANSWER = re.compile(r"^answer = ", re.M)
 """How the solution of an exercise says its answer."""
 
 
+class Described(BaseFormatter):
+    """What a figure draws, asked for after its picture, for which Matplotlib has placed everything.
+
+    It is not registered for a type, as setting the format of pictures takes such registrations back.
+    """
+
+    format_type = Unicode("application/vnd.moelaws.figure+json")
+
+    def __call__(self, shown):
+        """Describe a figure, and nothing else."""
+        if "matplotlib.figure" not in sys.modules:
+            return None
+        from figure_data import describe  # only now, as a chapter without figures needs no matplotlib
+        from matplotlib.figure import Figure
+
+        return describe(shown) if isinstance(shown, Figure) else None
+
+
 def load_ipython_extension(shell):
     """Register with IPython."""
-    shell.display_formatter.mimebundle_formatter.for_type_by_name("matplotlib.figure", "Figure", _figure)
+    described = Described(parent=shell.display_formatter)
+    shell.display_formatter.formatters[described.format_type] = described
+    shell.events.register("post_execute", _show)
     if RECORD in os.environ:
         _keep_record(shell, Path(os.environ[RECORD]))
 
 
-def _figure(figure):
-    from figure_data import MIME, describe  # only now, as a chapter without figures needs no matplotlib
-
-    return {MIME: describe(figure)}
+def _show():
+    """Show a cell's figures, before Matplotlib draws each of them once more for a screen that is not there."""
+    if backend := sys.modules.get("matplotlib_inline.backend_inline"):
+        backend.flush_figures()
 
 
 def _keep_record(shell, record):

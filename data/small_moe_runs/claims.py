@@ -544,11 +544,12 @@ def leverage_powers():
         log_c=lambda runs: np.log(runs.flops),
     )
 
+    rows = rows[["log_a", "log_c", "log_el", "beyond", "d_model", "group"]].astype({"d_model": float, "beyond": float})
+
     def powers(some):
         found = []
         for chosen in (some, some[some.beyond == 0]):
-            names = ["log_a", "log_c", "log_el", "beyond", "d_model"]
-            log_a, log_c, log_el, beyond, width = chosen[names].to_numpy(dtype=float).T
+            log_a, log_c, log_el, beyond, width = chosen.iloc[:, :5].to_numpy(dtype=float).T
             for level in (np.ones((len(width), 1)), width[:, None] == np.unique(width)):
                 found.append(with_bounds(np.column_stack([log_a, log_c, level]), log_el, beyond))
         pooled, within, pooled_known, within_known = found

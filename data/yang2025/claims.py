@@ -1233,14 +1233,11 @@ def trained(name):
 @cache
 def held_out(name):
     """Mean error (%) on the cells held out, and its 95 % interval by a bootstrap over loads."""
-    law, rows, fitted, hold = trials()[name]
-    held = trained(name)[1].index
-
-    def error(drawn):
-        chosen, tested = drawn[fitted[drawn.index].to_numpy()], drawn[drawn.index.isin(held)]
-        return 100 * fit(law, chosen, RELATIVE_SQUARES, hold=hold).mean_error(tested)
-
-    return error(rows), *intervals.interval(intervals.bootstrap(error, rows, "concurrency", draws=100))
+    fitted, held = trained(name)
+    predicted, counts = intervals.held_out(fitted, held, "concurrency")
+    off = np.abs(predicted / fitted.law.observed(held) - 1)
+    ends = intervals.interval(np.average(off, axis=1, weights=counts))
+    return 100 * fitted.mean_error(held), *(100 * ends)
 
 
 def speedup_errors(fitted, table):
@@ -1270,10 +1267,10 @@ def between_neighbours(table, n):
 
 
 def with_floor(law, rows, floor):
-    """Step time (ms) if the decoding part cannot be shorter than a floor."""
+    """Step time (ms) if the decoding part cannot be shorter than a floor; with floors in a column, a row for each."""
     parts = law.law.parts(rows, law.coefficients)
-    serial = parts["prefill"] + parts["per request"]
-    return np.maximum(floor, parts.sum(axis=1) - serial) + serial
+    serial = (parts["prefill"] + parts["per request"]).to_numpy()
+    return np.maximum(floor, parts.sum(axis=1).to_numpy() - serial) + serial
 
 
 @cache
@@ -1287,7 +1284,7 @@ def floors():
 
     grid, rows = np.arange(1, 100, 0.1), []
     for fitted in above:
-        floor = grid[np.argmin([(off(fitted, fitted, x) ** 2).sum() for x in grid])]
+        floor = grid[np.argmin((off(fitted, fitted, grid[:, None]) ** 2).sum(axis=1))]
         rows += [
             (fitted, scored, floor, *(100 * off(fitted, scored, x).mean() for x in (0, floor))) for scored in above
         ]

@@ -93,10 +93,11 @@ def of_optimum(problem: Problem, best: Floats, shown: Modes, at_bound: Sequence[
     constant = bool((law.terms(theta[len(law.linear) :], problem.columns)[:, 0] == 1).all())
     lowest = float(problem.observed.min())
     if law.link == "identity" and constant and theta[0] > (1 - NEAR_FLOOR) * lowest:
-        yield (
-            f"Parameter '{floor.name}' ({theta[0]:.4g}) is within one per cent of the lowest {law.predicted} "
-            f"({lowest:.4g}): the law has nothing left to gain beyond these rows."
-        )
+        named, response = f"Parameter '{floor.name}' ({theta[0]:.4g})", f"the lowest {law.predicted} ({lowest:.4g})"
+        if theta[0] > (1 + NEAR_FLOOR) * lowest:
+            yield f"{named} is above {response}: the law cannot go as low as these rows do."
+        else:
+            yield f"{named} is within one per cent of {response}: the law has nothing left to gain beyond these rows."
 
 
 def _trade(problem: Problem, best: Floats, move: Floats) -> str:

@@ -18,6 +18,7 @@ from scipy.optimize import brentq
 from tqdm import tqdm
 
 from moelaws.checks import Floats, share, whole
+from moelaws.data.table import numbers
 from moelaws.errors import InputError
 from moelaws.fitting.estimation import Fit
 from moelaws.fitting.objective import Problem
@@ -315,6 +316,32 @@ def left_out(fit: Fit, by: str | None = None) -> Floats:
         out = np.flatnonzero(groups == group)
         predicted[out] = fit.law.predict(problem.theta(free), problem.rows(out).columns)
     return predicted
+
+
+def held_out(
+    fit: Fit, table: pd.DataFrame, by: str | None = None, draws: int = 1000, seed: int = 0
+) -> tuple[Floats, NDArray[np.integer[Any]]]:
+    """Predict rows that a fit has not seen by fits to resampled groups; a group is drawn with the rows of both kinds.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        The rows held out, with the columns of the law and `by`.
+
+    Returns
+    -------
+    predicted : numpy.ndarray, shape (draws, rows held out)
+        Not a number where the fit of a draw did not converge.
+    counts : numpy.ndarray, shape (draws, rows held out)
+        How often a draw has the row: its weight in the error of that draw.
+    """
+    groups, fitted = _groups(pd.concat([fit.table, table]), by), len(fit.table)
+    size = groups.max() + 1
+    counts = np.array([np.bincount(chosen, minlength=size)[groups] for chosen in _chosen(size, draws, seed)])
+    free, _, failed = refit(fit.problem, fit.problem.free(fit.coefficients), iter(counts[:, :fitted]), draws)
+    free[failed] = np.nan
+    columns = {name: numbers(table, name) for name in fit.law.columns}
+    return fit.law.predict(fit.problem.theta(free), columns), counts[:, fitted:]
 
 
 def left_out_error(fit: Fit, by: str) -> pd.Series:

@@ -315,24 +315,25 @@ def search(problem: Problem, count: int) -> tuple[pd.DataFrame, Optimum]:
     if count > 1 and (more := len(_shapes(problem)) - 1) > 0:
         others, theirs = random_starts(problem, LOOKS * more, seed=0)
         starts, heights = np.concatenate([starts, others]), np.append(heights, theirs)
-    ends = _looks(problem, starts)
-    lows = np.array([problem.objective(end) for end in ends])
-    for tolerance, most in ((ROUGH, FOLLOWED), (1e-15, FOLLOWED // 2)):
+    ends = [Optimum(end, False) for end in _looks(problem, starts)]
+    lows = np.array([problem.objective(end.free) for end in ends])
+    rounds = ((ROUGH, FOLLOWED), (1e-15, FOLLOWED // 2))
+    for tolerance, most in rounds if len(ends) > 1 else rounds[1:]:
         for place in np.argsort(lows, kind="stable")[:most]:
-            ends[place] = least_squares(problem, ends[place], tolerance).free
-            lows[place] = problem.objective(ends[place])
+            ends[place] = least_squares(problem, ends[place].free, tolerance)
+            lows[place] = problem.objective(ends[place].free)
             if tolerance < ROUGH and as_low(problem, lows).sum() > 1:
                 break
     tried = pd.DataFrame(starts, columns=[problem.law.parameters[places[0]].name for places in problem.indices])
     tried.insert(0, "objective_start", heights)
     tried.insert(1, "objective_end", lows)
-    best = least_squares(problem, ends[lows.argmin()])
+    best = ends[lows.argmin()]
     if not np.isfinite(problem.objective(best.free)):
         raise InputError(
             f"Law '{problem.law.name}' has no finite value on these rows from any start; its terms, or the grids and "
             "bounds of its parameters, do not suit them."
         )
-    tried.insert(2, "apart", _apart(problem, ends, best.free))
+    tried.insert(2, "apart", _apart(problem, np.array([end.free for end in ends]), best.free))
     return tried, best
 
 
@@ -389,6 +390,7 @@ def _with_linear(problem: Problem, shapes: Floats) -> tuple[Floats, Floats]:
 
 
 def _block_with_linear(problem: Problem, shapes: Floats) -> tuple[Floats, Floats]:
+    """Solve for the linear coefficients of some shapes at once, in the sum of terms, where they stand linearly."""
     law, k = problem.law, len(problem.law.linear)
     thetas = np.tile(problem.base, (len(shapes), 1))
     for column, places in enumerate(places for places in problem.indices if places[0] >= k):

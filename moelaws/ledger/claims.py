@@ -154,7 +154,7 @@ class Ledger:
     """
 
     def __init__(self, paper: str) -> None:
-        if f"{paper}/claims" not in data.tables():
+        if paper not in papers():
             raise InputError(f"There are no claims of a paper '{paper}'; the papers are {', '.join(papers())}.")
         self.paper = paper
         rows = data.load(f"{paper}/claims").fillna("").to_dict("records")
@@ -340,7 +340,7 @@ def _six_digits(value: float) -> float:
 
 def papers() -> list[str]:
     """Return the keys of the papers whose claims the book has."""
-    return [name.removesuffix("/claims") for name in data.tables() if name.endswith("/claims")]
+    return [path.parent.name for path in sorted(data.ROOT.glob("data/*/claims.csv"))]
 
 
 def stored(paper: str | None = None) -> list[dict[str, Any]]:

@@ -137,9 +137,11 @@ def within(
     sizes = np.column_stack(wan2026.account(d, n_dense, n_moe, d_expert, setting))
     # The intervals are a step too wide at most, so that rounding at their ends cannot lose a row.
     kept = np.all((sizes >= np.multiply((M, N_a, N), ends[0])) & (sizes <= np.multiply((M, N_a, N), ends[1])), axis=1)
-    found = pd.DataFrame(shape[kept].astype(np.int64), columns=COLUMNS)
-    found[["M", "N_a", "N"]] = sizes[kept]
-    return found.sort_values(COLUMNS, ignore_index=True)
+    shape, sizes = shape[kept], sizes[kept]
+    order = np.lexsort(shape.T[::-1])
+    found = pd.DataFrame(shape[order].astype(np.int64), columns=COLUMNS)
+    found[["M", "N_a", "N"]] = sizes[order]
+    return found
 
 
 def _lines(
