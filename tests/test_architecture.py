@@ -183,6 +183,7 @@ def test_windows_limit_scores_and_cache():
     assert model.kv_cache_bytes(5, 1) == 4 * (5 + 3)
     assert TINY.kv_cache_bytes(5) == 5 * TINY.kv_bytes_per_token()
     assert TINY.weight_bytes(0.5) == TINY.n_total / 2
+    assert TINY.weight_bytes() == 2 * TINY.n_total  # bf16
 
 
 @st.composite

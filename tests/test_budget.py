@@ -92,6 +92,30 @@ def test_tians_ratio_of_work_to_parameters_is_that_of_its_models():
     assert said.n_tokens == pytest.approx(float(tian.N_TOKENS["moe"](own)), rel=5e-3)
 
 
+def test_the_farthest_of_budget_size_and_tokens_counts():
+    """Hoffmann et al. ran up to 3e21 FLOP, 16 billion parameters with 32 000 of an embedding, and 500 billion tokens."""
+    far = ADVISERS["besiroglu2024"].far
+    assert far(1e22, 1e9) == pytest.approx(np.log10(1e22 / 3e21), abs=1e-9)
+    assert far(1e22, 1e8) == pytest.approx(np.log10(1e22 / 6 / 1e8 / 5e11), abs=1e-9)
+    size = 1e11 + 32_000 * (85 * 1e11 / 12) ** (1 / 3)
+    assert far(1e22, 1e11) == pytest.approx(np.log10(size / 1.6e10), abs=1e-9)
+
+
+def test_only_a_law_of_several_numbers_of_experts_wants_the_most():
+    """Ludziejewski et al. have up to 32 experts, Krajewski et al. one number of them, and dense models none."""
+    laws = {name: advise(name, 1e22) for name in ("ludziejewski2025", "krajewski2024", "besiroglu2024")}
+    assert {name: said.most for name, said in laws.items()} == dict(zip(laws, (True, False, False), strict=True))
+    assert laws["ludziejewski2025"].experts == 32
+
+
+def test_what_is_trained_to_be_served_costs_what_its_size_and_tokens_say():
+    for row in advice.answers(1e22, tokens_served=1e13):
+        if "served_active" in row:
+            training = 6 * row["served_active"] * row["served_tokens"]
+            assert row["flops_total"] == pytest.approx(training + 2 * row["served_active"] * 1e13, rel=1e-9)
+            assert row["served_active"] <= row["n_active"] * (1 + 1e-9)
+
+
 def test_kaplans_size_is_that_of_a_day_at_a_petaflop():
     assert advise("kaplan2020", 1e15 * 24 * 3600).n_active == pytest.approx(1.3e9)
 

@@ -1,6 +1,7 @@
 """Laws of one's own: what cannot be declared is refused in one sentence, and what can is computed as it is shown."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -167,6 +168,16 @@ def test_what_the_refusal_of_an_exponent_advises_works():
     found = fit(powers("-alpha"), rows, hold={"alpha": 0.5})
     assert found.values == pytest.approx({"E": 2, "A": 400, "alpha": 0.5})
     assert found.free == ("E", "A")
+
+
+def test_terms_that_drop_an_imaginary_part_are_derived_without_a_word():
+    law = function(lambda n_active, alpha: np.asarray(n_active**-alpha).astype(float))
+    sizes = np.array([1e8, 1e9])
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        slopes = law.slopes(np.array([0.3]), {"n_active": sizes})
+    assert said == []
+    assert slopes[:, 1, 0] == pytest.approx(-np.log(sizes) * sizes**-0.3, rel=1e-6)
 
 
 def test_a_saturated_column_may_stand_in_a_term_twice():

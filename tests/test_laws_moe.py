@@ -5,6 +5,7 @@ import pytest
 
 from moelaws.laws import LAWS
 from moelaws.laws.abnar2025 import PUBLISHED as ABNAR
+from moelaws.laws.clark2022 import PUBLISHED as CLARK
 from moelaws.laws.dense import BESIROGLU
 from moelaws.laws.krajewski2024 import PUBLISHED as KRAJEWSKI
 from moelaws.laws.ludziejewski2025 import PUBLISHED as LUDZIEJEWSKI
@@ -92,3 +93,20 @@ def test_size_and_tokens_lower_the_loss_to_a_floor(law, values, column):
     floor = values["c"] if "e" not in values else values["e"] + values["c"]
     both = at(law, values, **(columns | {size: 1e200, "n_tokens": 1e200}))
     assert both == pytest.approx(floor, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("router", "a", "b", "c", "d", "start", "end"),
+    [
+        ("S-Base", -0.082, -0.108, 0.009, 1.104, 1.847, 314.478),
+        ("RL-R", -0.083, -0.126, 0.012, 1.111, 1.880, 469.982),
+        ("Hash", -0.087, -0.136, 0.012, 1.157, 4.175, 477.741),
+    ],
+)
+def test_the_three_routers_of_clark_by_hand(router, a, b, c, d, start, end):
+    """Clark et al. (2022), Eqs. 5 and 6 with the coefficients of their Table 3."""
+    size, experts = 1.3e8, 64
+    saturated = 1 / (1 / (experts - 1 + 1 / (1 / start - 1 / end)) + 1 / end)
+    log_loss = a * np.log10(size) + b * np.log10(saturated) + c * np.log10(size) * np.log10(saturated) + d
+    found = at(LAWS["clark2022"], CLARK[router], n_active=size, n_routed=float(experts))
+    assert found == pytest.approx(10**log_loss, rel=1e-12)

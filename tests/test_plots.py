@@ -1,5 +1,7 @@
 """The house style, and what the recurring panels draw."""
 
+import io
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
@@ -40,6 +42,16 @@ def test_the_style_is_the_same_each_time_and_reads_on_white():
     assert set(colours.values()) == {plots.INK, plots.MUTED}
     assert (mpl.rcParams["figure.facecolor"], mpl.rcParams["axes.titlelocation"]) == ("white", "left")
     assert mpl.rcParams["grid.color"] == "#e5e7eb"
+
+
+def test_a_picture_does_not_say_when_it_was_made(monkeypatch):
+    given = {}
+    monkeypatch.setattr(plots, "set_matplotlib_formats", lambda *formats, **options: given.update(options))
+    plots.style()
+    file = io.StringIO()
+    plt.subplots()[0].savefig(file, format="svg", **given)
+    assert "<svg" in file.getvalue()
+    assert "date>" not in file.getvalue()
 
 
 def test_an_ordered_series_runs_from_dark_to_legible_light():

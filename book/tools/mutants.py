@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import cache
 from hashlib import sha256
@@ -288,19 +288,23 @@ def equivalent() -> set[tuple[str, str, str]]:
         return {(row["path"], row["before"], row["after"]) for row in csv.DictReader(file)}
 
 
-def drawn(count: int, seed: int, only: str) -> list[Change]:
-    """Draw what is changed: so many places of the package, and a third as many cells and digits of outputs."""
-    kinds = {
+def drawn(count: int, seed: int, only: str, kinds: Sequence[str] = ()) -> list[Change]:
+    """Draw what is changed: so many places of the package, and a third as many cells and digits of outputs.
+
+    With `kinds`, only changes of these kinds are drawn.
+    """
+    strata = {
         "moelaws/**/*.py": (changes.of_code, count),
         "data/*/*.csv": (changes.of_table, count // 3),
         "chapters/*.ipynb": (changes.of_outputs, count // 3),
     }
     found = []
-    for pattern, (of, number) in kinds.items():
+    for pattern, (of, number) in strata.items():
         paths = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob(pattern))
         sources = {path: (ROOT / path).read_bytes() for path in paths if path.startswith(only)}
         skipped = equivalent()
         every = [change for path, source in sources.items() for change in of(path, source)]
+        every = [one for one in every if not kinds or one.kind in kinds]
         every = [one for one in every if (one.path, *one.lines(sources[one.path])) not in skipped]
         found += changes.sample(every, number, seed)
     return found
@@ -310,15 +314,16 @@ def drawn(count: int, seed: int, only: str) -> list[Change]:
 @click.option("--sample", default=150, show_default=True, help="Changes to the package.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the draw.")
 @click.option("--only", default="", help="Path, from the project's folder, of the files that are changed.")
+@click.option("--kind", "kinds", multiple=True, help="Kind of change, such as boundary; by default all.")
 @click.option("--out", type=click.Path(path_type=Path), default=KEPT.with_suffix(".csv"), help="Table of all changes.")
-def main(sample: int, seed: int, only: str, out: Path) -> None:
+def main(sample: int, seed: int, only: str, kinds: tuple[str, ...], out: Path) -> None:
     """Change, test, and report."""
     for library in LIBRARIES.split():
         importlib.import_module(library)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         copy = project(Path(folder))
-        todo = drawn(sample, seed, only)
+        todo = drawn(sample, seed, only, kinds)
         files = {change.path for change in todo if change.path.endswith(".py")}
         suite = Suite(copy, files) if files else None
         for change in {check(change): change for change in todo}.values():
