@@ -1,9 +1,12 @@
 """Tables: what the paper prints, and how a bad row is refused."""
 
+import os
+
 import pandas as pd
 import pytest
 
 from moelaws import data
+from moelaws.data import book
 from moelaws.data.book import _package
 from moelaws.errors import InputError
 
@@ -212,3 +215,21 @@ def test_descriptions_that_lead_elsewhere_are_refused(text, sentence, tmp_path):
 
 def test_all_claims_have_one_schema():
     assert data.columns("fitting/claims") == data.columns("yang2025/claims")
+
+
+def test_a_table_is_each_callers_own():
+    first = data.load("yang2025/throughput")
+    first.loc[0, "throughput"] = -1
+    assert data.load("yang2025/throughput").throughput[0] == 479
+
+
+def test_a_table_that_changed_is_read_again(tmp_path, monkeypatch):
+    folder = tmp_path / "data" / "toy"
+    folder.mkdir(parents=True)
+    package = "name: toy\nresources:\n  - {name: one, path: one.csv, schema: {fields: [{name: x, type: integer}]}}\n"
+    (folder / "datapackage.yaml").write_text(package, encoding="utf-8")
+    monkeypatch.setattr(book, "ROOT", tmp_path)
+    for value in (1, 2):
+        (folder / "one.csv").write_text(f"x\n{value}\n", encoding="utf-8")
+        os.utime(folder / "one.csv", (value, value))
+        assert data.load("toy/one").x.tolist() == [value]
