@@ -93,7 +93,7 @@ def test_tians_ratio_of_work_to_parameters_is_that_of_its_models():
 
 
 def test_the_farthest_of_budget_size_and_tokens_counts():
-    """Hoffmann et al. ran up to 3e21 FLOP, 16 billion parameters with 32 000 of an embedding, and 500 billion tokens."""
+    """Hoffmann et al. ran up to 3e21 FLOP, 5e11 tokens and 1.6e10 parameters, 32 000 rows of an embedding counted."""
     far = ADVISERS["besiroglu2024"].far
     assert far(1e22, 1e9) == pytest.approx(np.log10(1e22 / 3e21), abs=1e-9)
     assert far(1e22, 1e8) == pytest.approx(np.log10(1e22 / 6 / 1e8 / 5e11), abs=1e-9)

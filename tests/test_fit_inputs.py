@@ -10,7 +10,7 @@ from moelaws.errors import InputError
 from moelaws.fitting import design, isoflop, leverage, saved
 from moelaws.fitting.comparison import compare
 from moelaws.fitting.estimation import fit
-from moelaws.fitting.intervals import bootstrap, interval, left_out_error, profile, refits, written
+from moelaws.fitting.intervals import bootstrap, held_out, interval, left_out_error, profile, refits, written
 from moelaws.fitting.objective import Loss, huber
 from moelaws.fitting.optimum import optimum
 from moelaws.laws.base import Parameter, Terms
@@ -216,3 +216,33 @@ def test_the_published_law_is_found_in_its_own_points():
 def test_an_empty_cell_of_a_column_that_no_law_reads_is_no_mistake():
     rows = RUNS.assign(n_routed=8, top_k=[2, np.nan] * 8)
     assert fit("dense", rows).values == pytest.approx(FIT.values)
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_a_few_rows_held_out_have_the_widest_interval_that_draws_give(count):
+    """Student's t of so few degrees of freedom reaches beyond all draws: all of one row and all of another."""
+    least = np.unique(D)[-count]
+    found = compare(["dense", "dense_no_floor"], RUNS, holdout=f"n_active > 9e9 and n_tokens > {0.99 * least}")
+    scores = found.score().table
+    off = {
+        name: np.abs(one.law.observed(found.held_out) - one.predict(found.held_out)) for name, one in found.fits.items()
+    }
+    other = next(name for name in found.fits if name != found.choice)
+    ends = off[other] - off[found.choice]
+    assert scores.loc[other, ["low", "high"]].tolist() == pytest.approx([ends.min(), ends.max()], rel=1e-6)
+
+
+def test_a_law_that_is_held_whole_has_refits_without_coefficients(tmp_path):
+    whole = fit("dense", RUNS, hold=ALL)
+    found = refits(whole, draws=20)
+    assert found.coefficients.shape == (20, 0)
+    assert found.ranges() == profile(whole) == {}
+    predicted, _ = held_out(whole, RUNS[:3], draws=4)
+    assert (predicted == whole.law.predict(whole.law.theta(ALL), RUNS[:3])).all()
+    saved.save(whole, tmp_path / "mine", found)
+    assert saved.load(tmp_path / "mine")[1].coefficients.shape == (20, 0)
+
+
+def test_a_parameter_that_no_row_feels_is_named_where_it_alone_is_free():
+    held = {name: value for name, value in ALL.items() if name != "alpha"} | {"A": 0.0}
+    assert "Parameter 'alpha' has no effect on any row" in " ".join(fit("dense", RUNS, hold=held).warnings)

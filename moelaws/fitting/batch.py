@@ -103,7 +103,7 @@ class _Path:
     def __init__(self, problem: Problem) -> None:
         self.problem, self.bounds, k = problem, problem.bounds(), len(problem.law.linear)
         self.row = {name: np.exp(np.log(problem.columns[name]).mean(keepdims=True)) for name in problem.law.columns}
-        single = [len(places) == 1 and places[0] < k for places in problem.indices]
+        single = np.array([len(places) == 1 and places[0] < k for places in problem.indices], dtype=bool)
         self.linear = np.flatnonzero(single & (self.bounds[0] == 0))
         self.places = [problem.indices[index][0] for index in self.linear]
         self.spread = problem.spread[k:]

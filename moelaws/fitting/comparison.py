@@ -194,7 +194,8 @@ class Comparison:
             errors = np.sqrt(drawn @ squares / (drawn @ sizes)[:, None])
             reach = stats.t.ppf((1 + level) / 2, groups - 1) * np.sqrt(groups / (groups - 1))
             differences = errors - errors[:, [names.index(chosen)]]
-            ends = interval(differences, 1 - 2 * stats.norm.sf(reach))
+            # With two or three groups it reaches beyond all draws: the ends are then the first and the last of them.
+            ends = interval(differences, min(1 - 2 * stats.norm.sf(reach), np.nextafter(1, 0)))
         rmse, variance = np.sqrt(np.mean(misses**2, axis=0)), np.var(observed)
         table = pd.DataFrame(
             {

@@ -48,7 +48,8 @@ class Modes:
     @property
     def flat(self) -> Floats:
         """The directions that leave no trace, shape (any number, free coefficients)."""
-        return np.asarray(self.directions[self.singular < FLAT * self.singular.max(initial=0.0)])
+        traceless = (self.singular < FLAT * self.singular.max(initial=0.0)) | (self.singular == 0)
+        return np.asarray(self.directions[traceless])
 
 
 def modes(problem: Problem, best: Floats) -> Modes:

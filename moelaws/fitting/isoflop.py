@@ -31,7 +31,7 @@ TOLERANCE = 0.05
 """Budgets are the same if no gap between one and the next is larger, as a share."""
 
 SPREAD = 1.5
-"""Compute of rows of one budget, largest over smallest, from which they are objected to."""
+"""Compute of rows of one budget, largest over smallest, above which they are objected to."""
 
 _DESIGN = frozenset({"n_routed", "top_k", "activation_ratio", "granularity", "n_shared"})
 """Columns that say what kind of model a run is."""

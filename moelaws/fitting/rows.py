@@ -19,13 +19,13 @@ from moelaws.fitting.objective import Problem
 from moelaws.laws.base import Law
 
 FOLLOWS = 0.99
-"""Share of the variance of a column's logarithm, explained by others', from which it follows them."""
+"""Share of the variance of a column's logarithm, explained by others', above which it follows them."""
 
 GAP = 100.0
-"""Ratio of neighbouring values from which they are taken to be in two units; those of public tables are up to 10."""
+"""Ratio of neighbouring values above which they are taken to be in two units; those of public tables are up to 10."""
 
 FAR = 1e4
-"""Ratio of points to the fitted rows from which they are taken to be in another unit."""
+"""Ratio of points to the fitted rows above which they are taken to be in another unit."""
 
 ACCOUNTS = 100.0
 """Ratio of compute to 6 N D, either way, that no account of FLOP makes: one of the three is in another unit."""
@@ -40,7 +40,7 @@ SPAN = 10.0
 """Ratio of the largest compute to the smallest below which no floor can be told."""
 
 REPEATS = 0.01
-"""Standard deviation of log losses of equal runs from which they differ by more than their seeds."""
+"""Standard deviation of log losses of equal runs above which they differ by more than their seeds."""
 
 OUTLIER = 10.0
 """How many times the usual error, robustly measured, an error is named."""
@@ -49,7 +49,7 @@ CHANCE = 0.01
 """How often, at most, columns of noise are named in a table."""
 
 SHARE = 0.05
-"""Share of the variance of errors from which a column is named."""
+"""Share of the variance of errors above which a column is named."""
 
 MOST_ROWS = 2000
 """Rows on which ignored columns are tested."""
@@ -147,7 +147,7 @@ def _out_of_range(table: pd.DataFrame, name: str) -> Iterator[str]:
 def _checkpoints(read: Sequence[str], table: pd.DataFrame) -> tuple[str, int] | None:
     """Return the column of runs of which several rows are points on the way of one, and how many are."""
     runs = [name for name in RUNS if name in table]
-    steps = [name for name in STEPS if name in table and table[name].nunique() > 1]
+    steps = [name for name in STEPS if name in table]
     if "loss" not in read or any(table[name].is_unique for name in runs):
         return None  # each row is a run of its own
     fixed = [name for name in QUANTITIES if name in table and name not in ("n_tokens", "flops", "loss", "leverage")]

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from importlib.metadata import version
+from math import prod
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -200,7 +201,7 @@ def _draws(content: bytes, fit: Fit) -> Floats:
     stream = io.BytesIO(content)
     np.lib.format.read_magic(stream)
     shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
-    if len(shape) != 2 or shape[1] != len(fit.free) or dtype != np.dtype(float) or len(content) < shape[0] * 8:
+    if len(shape) != 2 or shape[1] != len(fit.free) or dtype != np.dtype(float) or len(content) < prod(shape) * 8:
         raise ValueError(f"{_DRAWS} holds an array of shape {shape}; one of shape (draws, {len(fit.free)}) is expected")
     draws: Floats = np.load(io.BytesIO(content), allow_pickle=False)
     if not np.isfinite(draws).all():

@@ -73,7 +73,7 @@ USUAL_DEVICE = Device(bandwidth=2e12, flops=4e14, memory=8e10, link=3e11)
 """What the times of steps are compared with; only the ratio of its first two limits counts."""
 
 GAP = 30.0
-"""Ratio of neighbouring times for the same work from which they are taken to be in two units."""
+"""Ratio of neighbouring times for the same work above which they are taken to be in two units."""
 
 
 def load_device(name: str, precision: Literal["bf16", "fp8"] = "bf16") -> Device:
