@@ -395,7 +395,7 @@ def _indices(law: Law, hold: dict[str, float], tie: dict[str, str]) -> tuple[tup
         if name == other or name in hold or other in hold or other in tie:
             raise InputError(f"Parameter '{name}' is tied to '{other}'; one that is free is expected, for a free one.")
         one, two = (law.parameters[names.index(which)] for which in (name, other))
-        if (one in law.linear) != (two in law.linear) or max(one.low, two.low) > min(one.high, two.high):
+        if (one in law.linear) != (two in law.linear) or max(one.low, two.low) >= min(one.high, two.high):
             raise InputError(
                 f"Parameter '{name}' is tied to '{other}'; two factors of terms, or two shapes, are expected, whose "
                 f"bounds overlap ({one.low:g} to {one.high:g}, and {two.low:g} to {two.high:g})."

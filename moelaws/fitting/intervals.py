@@ -80,6 +80,8 @@ def _standard_errors(problem: Problem, best: Floats, scale: float) -> Floats:
 
 def _end(problem: Problem, best: Floats, place: int, side: int, error: float, limit: float) -> float:
     """Follow the profile of one coefficient to where it crosses the limit, or to the bound."""
+    if not error:
+        return float(best[place])  # the law goes through all rows
     bound = problem.bounds()[(side + 1) // 2][place]
     known = {best[place]: np.delete(best, place)}
     least = problem.objective(best)

@@ -79,7 +79,7 @@ def plan(rows: pd.DataFrame, law: Law, holdout: str | None = None, progress: boo
     along = _along(train, law)
     values = np.unique(train[along])
     folds = np.array_split(values, min(len(values), FOLDS))
-    fewest = int((train[along] < folds[-PREDICTED_FOLDS][0]).sum()) if len(folds) > PREDICTED_FOLDS else 0
+    fewest = int((train[along] < folds[-PREDICTED_FOLDS][0]).sum())
     laws, left_out = [law.name], {}
     for name, other in LAWS.items():
         if name == law.name or other.response != law.response:
