@@ -745,12 +745,6 @@ def test_a_law_without_weight_does_not_count():
         assert found.distance.tolist() == [far]
 
 
-def test_the_only_start_is_not_followed_roughly_first(monkeypatch):
-    searches = Searches(monkeypatch)
-    optimise.search(two(), 1)
-    assert searches.of(rough=True) == []
-
-
 def test_bounds_that_only_touch_leave_a_tied_parameter_no_room():
     """A search with nowhere to go does not converge, and says so only after it has been tried."""
     law = law_of({"A": lambda n_active, a, b: n_active**-a + n_active**-b}, free("a", 0, 1), free("b", 1, 2))

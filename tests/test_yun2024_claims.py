@@ -22,7 +22,7 @@ ORDERS = np.array([np.isinf(one.high) for one in stated.STATEMENTS])
 
 def rows(table, counted="active"):
     """Stored coefficients of one convention."""
-    return data.load(f"yun2024/{table}").query("flops_of == @counted")[NAMES].to_numpy()
+    return data.load(f"yun2024/{table}").query("flops_of == @counted")[NAMES].to_numpy(copy=True)
 
 
 # Rules of cost

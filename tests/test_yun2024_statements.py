@@ -31,7 +31,7 @@ PLACE = {one.name: place for place, one in enumerate(STATEMENTS)}
 
 def sets():
     for (flops, size), rows in FEASIBLE.groupby(["flops_of", "size_of"]):
-        yield Convention(flops, size), rows[NAMES].to_numpy()
+        yield Convention(flops, size), rows[NAMES].to_numpy(copy=True)
 
 
 def test_stored_sets_satisfy_all_statements_within_twice_the_tolerances():

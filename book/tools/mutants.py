@@ -56,7 +56,6 @@ OTHERS = {
     "mutants",
     "nbval_runs",
     "nbval_tolerance",
-    "search",
     "site",
     "teach",
 }

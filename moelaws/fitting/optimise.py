@@ -315,25 +315,24 @@ def search(problem: Problem, count: int) -> tuple[pd.DataFrame, Optimum]:
     if count > 1 and (more := len(_shapes(problem)) - 1) > 0:
         others, theirs = random_starts(problem, LOOKS * more, seed=0)
         starts, heights = np.concatenate([starts, others]), np.append(heights, theirs)
-    ends = [Optimum(end, False) for end in _looks(problem, starts)]
-    lows = np.array([problem.objective(end.free) for end in ends])
-    rounds = ((ROUGH, FOLLOWED), (1e-15, FOLLOWED // 2))
-    for tolerance, most in rounds if len(ends) > 1 else rounds[1:]:
+    ends = _looks(problem, starts)
+    lows = np.array([problem.objective(end) for end in ends])
+    for tolerance, most in ((ROUGH, FOLLOWED), (1e-15, FOLLOWED // 2)):
         for place in np.argsort(lows, kind="stable")[:most]:
-            ends[place] = least_squares(problem, ends[place].free, tolerance)
-            lows[place] = problem.objective(ends[place].free)
+            ends[place] = least_squares(problem, ends[place], tolerance).free
+            lows[place] = problem.objective(ends[place])
             if tolerance < ROUGH and as_low(problem, lows).sum() > 1:
                 break
     tried = pd.DataFrame(starts, columns=[problem.law.parameters[places[0]].name for places in problem.indices])
     tried.insert(0, "objective_start", heights)
     tried.insert(1, "objective_end", lows)
-    best = ends[lows.argmin()]
+    best = least_squares(problem, ends[lows.argmin()])
     if not np.isfinite(problem.objective(best.free)):
         raise InputError(
             f"Law '{problem.law.name}' has no finite value on these rows from any start; its terms, or the grids and "
             "bounds of its parameters, do not suit them."
         )
-    tried.insert(2, "apart", _apart(problem, np.array([end.free for end in ends]), best.free))
+    tried.insert(2, "apart", _apart(problem, ends, best.free))
     return tried, best
 
 
