@@ -154,7 +154,7 @@ def test_valleys_come_first():
 
 
 def test_an_exhausted_search_says_so(monkeypatch):
-    monkeypatch.setattr(optimise, "EVALUATIONS", 3)
+    monkeypatch.setattr(optimise, "EVALUATIONS", 1)  # with three, some processors arrive
     with pytest.warns(RuntimeWarning, match="Law 'dense': The search did not converge"):
         result = fit(Dense(), noisy(40, 1), starts=1)
     assert not result.converged
