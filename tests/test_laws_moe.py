@@ -104,7 +104,7 @@ def test_size_and_tokens_lower_the_loss_to_a_floor(law, values, column):
     ],
 )
 def test_the_three_routers_of_clark_by_hand(router, a, b, c, d, start, end):
-    """Clark et al. (2022), Eqs. 5 and 6 with the coefficients of their Table 3."""
+    """The joint law of size and saturated experts, written out, with the coefficients of the book for each router."""
     size, experts = 1.3e8, 64
     saturated = 1 / (1 / (experts - 1 + 1 / (1 / start - 1 / end)) + 1 / end)
     log_loss = a * np.log10(size) + b * np.log10(saturated) + c * np.log10(size) * np.log10(saturated) + d

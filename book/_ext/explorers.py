@@ -259,7 +259,7 @@ def keys(doctree):
 
 
 def begin(app):
-    """Start making the constants beside the build, which takes as long as reading a third of the book's pages."""
+    """Start making the constants in a process of their own, while the build reads the pages."""
     pool = ProcessPoolExecutor(1)
     app.explorers = {key: pool.submit(constants, key) for key in EXPLORERS}
     pool.shutdown(wait=False)
