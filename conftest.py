@@ -14,7 +14,7 @@ import execute
 import kernel
 import nbval.kernel
 import pytest
-from figure_data import MIME as FIGURE
+from kernel_extension import FIGURE
 from nbval.plugin import IPyNbCell
 
 RTOL = 1e-6

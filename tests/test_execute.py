@@ -4,7 +4,7 @@ import hashlib
 import shutil
 
 import execute
-import figure_data
+import kernel_extension
 import nbformat
 import pytest
 from click.testing import CliRunner
@@ -309,7 +309,7 @@ def test_nothing_of_the_users_settings_reaches_a_kernel(project, tmp_path, monke
     execute.execute(project / "chapters/00-one.md")
     outputs = nbformat.read(project / "chapters/00-one.ipynb", as_version=4).cells[0].outputs
     assert [output.text for output in outputs if output.get("name") == "stdout"] == ["1.5 UTC 1\n"]
-    assert {"image/png", figure_data.MIME} <= {mime for output in outputs for mime in output.get("data", {})}
+    assert {"image/png", kernel_extension.FIGURE} <= {mime for output in outputs for mime in output.get("data", {})}
 
 
 def test_a_figure_without_a_picture_is_an_error(project):

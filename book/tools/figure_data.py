@@ -17,7 +17,6 @@ from matplotlib.spines import Spine
 from matplotlib.text import Text
 from panels import panels
 
-MIME = "application/vnd.moelaws.figure+json"
 FAR = 1e9
 """Widths of the axes beyond which the place of a point means nothing, and its square may leave what a float holds."""
 

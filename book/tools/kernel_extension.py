@@ -14,6 +14,8 @@ RECORD = "MOELAWS_RECORD"
 """Name of the environment variable that names the file to keep the record in."""
 ANSWER = re.compile(r"^answer = ", re.M)
 """How the solution of an exercise says its answer."""
+FIGURE = "application/vnd.moelaws.figure+json"
+"""Media type of what a figure draws."""
 
 
 class Described(BaseFormatter):
@@ -22,7 +24,7 @@ class Described(BaseFormatter):
     It is not registered for a type, as setting the format of pictures takes such registrations back.
     """
 
-    format_type = Unicode("application/vnd.moelaws.figure+json")
+    format_type = Unicode(FIGURE)
 
     def __call__(self, shown):
         """Describe a figure, and nothing else."""

@@ -23,7 +23,6 @@ import joblib
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 from tqdm import tqdm
 
 from moelaws.checks import Floats, one_of, share, whole
@@ -32,7 +31,7 @@ from moelaws.data.table import numbers, read
 from moelaws.errors import InputError
 from moelaws.fitting.averaging import AVERAGES, DEFAULT, Average, weighed
 from moelaws.fitting.estimation import LOG_SQUARES, Fit, Loss, fit
-from moelaws.fitting.intervals import interval
+from moelaws.fitting.intervals import expanded, interval
 from moelaws.laws import find
 from moelaws.laws.base import Law
 
@@ -192,10 +191,8 @@ class Comparison:
         if groups > 1:
             drawn = np.random.default_rng(seed).multinomial(groups, np.full(groups, 1 / groups), size=draws)
             errors = np.sqrt(drawn @ squares / (drawn @ sizes)[:, None])
-            reach = stats.t.ppf((1 + level) / 2, groups - 1) * np.sqrt(groups / (groups - 1))
             differences = errors - errors[:, [names.index(chosen)]]
-            # With two or three groups it reaches beyond all draws: the ends are then the first and the last of them.
-            ends = interval(differences, min(1 - 2 * stats.norm.sf(reach), np.nextafter(1, 0)))
+            ends = interval(differences, expanded(level, groups - 1, np.sqrt(groups / (groups - 1))))
         rmse, variance = np.sqrt(np.mean(misses**2, axis=0)), np.var(observed)
         table = pd.DataFrame(
             {

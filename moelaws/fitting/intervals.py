@@ -179,15 +179,13 @@ def refits(fit: Fit, by: str | None = None, draws: int = 1000, seed: int = 0, pr
     Rows with equal values in the column `by` make a group; by default each row does by itself.
     """
     whole(2, draws=draws)
-    groups = _groups(fit.table, by)
-    count = groups.max() + 1
-    counts = (np.bincount(chosen, minlength=count)[groups] for chosen in _chosen(count, draws, seed))
-    best = fit.problem.free(fit.coefficients)
-    coefficients, alone, failed = refit(fit.problem, best, counts, draws, progress)
+    groups, best = _groups(fit.table, by), fit.problem.free(fit.coefficients)
+    coefficients, alone, failed = refit(fit.problem, best, _counts(groups, draws, seed), draws, progress)
     if failed.all():
         raise InputError(f"None of {draws} refits converged; fewer parameters or more rows are expected.")
     numbers = (tuple(np.flatnonzero(which).tolist()) for which in (alone, failed))
-    return Refits(fit, coefficients[~failed], int(count), _left(fit.problem.basis(best), groups), *numbers)
+    left = _left(fit.problem.basis(best), groups)
+    return Refits(fit, coefficients[~failed], int(groups.max()) + 1, left, *numbers)
 
 
 def _left(basis: Floats, groups: NDArray[np.integer[Any]]) -> float:
@@ -266,6 +264,12 @@ def _chosen(count: int, draws: int, seed: int) -> Iterator[NDArray[np.integer[An
     return (rng.integers(count, size=count) for _ in range(draws))
 
 
+def _counts(groups: NDArray[np.integer[Any]], draws: int, seed: int) -> Iterator[NDArray[np.integer[Any]]]:
+    """Yield how often each draw of groups has each row."""
+    count = groups.max() + 1
+    return (np.bincount(chosen, minlength=count)[groups] for chosen in _chosen(count, draws, seed))
+
+
 def _apply(statistic: Callable[[pd.DataFrame], Floats], table: pd.DataFrame, rows: NDArray[np.integer[Any]]) -> Floats:
     return statistic(table.iloc[rows])
 
@@ -294,9 +298,24 @@ def interval(draws: Floats, level: float = 0.95, freedom: int | None = None) -> 
     if len(draws) < 2:
         raise InputError(f"There are {len(draws)} draws; at least two are expected, for an interval.")
     if freedom is not None:
-        level = float(1 - 2 * stats.norm.sf(stats.t.ppf((1 + level) / 2, freedom)))
+        level = expanded(level, freedom)
     tail = (1 - level) / 2
     return np.asarray(np.quantile(draws, [tail, 1 - tail], axis=0))
+
+
+def expanded(level: float, freedom: int, factor: float = 1.0) -> float:
+    """Return the level at which a normal interval is as wide as Student's at the given one, times a factor.
+
+    Examples
+    --------
+    The ends of a mean of ten rows, 2.262 standard errors away, which n instead of n - 1 makes too short:
+
+    >>> round(expanded(0.95, 9, np.sqrt(10 / 9)), 4)
+    0.9829
+    """
+    share(level=level)
+    reach = factor * stats.t.ppf((1 + level) / 2, freedom)
+    return float(min(1 - 2 * stats.norm.sf(reach), np.nextafter(1, 0)))
 
 
 def left_out(fit: Fit, by: str | None = None) -> Floats:
@@ -338,8 +357,7 @@ def held_out(
         How often a draw has the row: its weight in the error of that draw.
     """
     groups, fitted = _groups(pd.concat([fit.table, table]), by), len(fit.table)
-    size = groups.max() + 1
-    counts = np.array([np.bincount(chosen, minlength=size)[groups] for chosen in _chosen(size, draws, seed)])
+    counts = np.array(list(_counts(groups, draws, seed)))
     free, _, failed = refit(fit.problem, fit.problem.free(fit.coefficients), iter(counts[:, :fitted]), draws)
     free[failed] = np.nan
     columns = {name: numbers(table, name) for name in fit.law.columns}

@@ -97,7 +97,7 @@ class Printed:
             return "agrees"
         if len(interval) and interval[0] - slack <= self.value <= interval[1] + slack:
             return "agrees"
-        beyond = (computed - self.value) * (1 if self.value >= 0 else -1)
+        beyond = (computed - self.value) * np.sign(self.value)
         cut = not (self.relation or self.error) and self._n_digits > 1 and 0 <= beyond < 2 * half_digit
         return "close" if cut or excess[self.relation] <= _allowed(tolerance, self.value) + slack else "differs"
 
