@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from moelaws.cli.main import main
 from moelaws.errors import InputError
 from moelaws.fitting import saved
-from moelaws.fitting.design import layout, suggest
+from moelaws.fitting.design import layout, objections, suggest
 from moelaws.fitting.estimation import fit
 from moelaws.fitting.intervals import refits
 from moelaws.fitting.isoflop import profiles
@@ -223,6 +223,14 @@ def test_points_of_another_convention_are_told(fitted, asked, warned, tmp_path, 
     result = run("predict", tmp_path / "kept", points)
     sentence = "Points have 'n_embedding_counted' no and the fitted rows yes, between which n_active"
     assert (result.exit_code, sentence in result.stderr) == (0, warned)
+
+
+def test_candidates_of_another_convention_are_told():
+    found = fit("dense", DENSE.assign(n_embedding_counted="yes"))
+    candidates = DENSE.assign(flops=6 * DENSE.n_active * DENSE.n_tokens)
+    said = [list(objections(found, candidates.assign(n_embedding_counted=kind))) for kind in ("yes", "no")]
+    assert [len(sentences) for sentences in said] == [0, 1]
+    assert said[1][0].startswith("Points have 'n_embedding_counted' no and the fitted rows yes")
 
 
 def test_rows_held_out_of_another_convention_are_told(table):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from bs4 import BeautifulSoup
 
+from moelaws.errors import InputError
 from moelaws.ledger import Ledger, html
 
 CLAIM = {
@@ -167,6 +168,8 @@ def test_cards_of_a_ledger():
     ledger.check("yang2025-C26", 43.5644, note="its own sizes")
     ledger.check("yang2025-C41", True, note="seen")
     ledger.sources = {"yang2025-C26": "def shared(): ..."}
+    with pytest.raises(InputError, match=r"^There is no claim 'yang2025-C99'; those of yang2025 run from "):
+        ledger.cards("C41", "C99")
     cards = ledger.cards("C41", "yang2025-C26")
     assert [card["id"] for card in parsed(cards._repr_html_()).select(".claim")] == ["yang2025-c41", "yang2025-c26"]
     assert "def shared(): ..." in cards._repr_html_()

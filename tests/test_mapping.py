@@ -41,6 +41,12 @@ def test_marks_before_decimals(text, decimal, number):
     assert cells([text], decimal=decimal) == [number]
 
 
+def test_an_empty_cell_beside_numbers_with_marks_is_empty():
+    table = Mapping(decimal=",").with_cells(pd.DataFrame({"loss": ["2,5", None]}), "loss", "t.csv")
+    assert table.loss.isna().tolist() == [False, True]
+    assert table.loss[0] == "2.5"
+
+
 def test_a_number_is_no_text_with_marks():
     assert cells([1234.5], decimal=",") == [1234.5]
 
