@@ -18,6 +18,7 @@ import tempfile
 import tokenize
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from hashlib import sha256
 from importlib.util import source_from_cache
 from pathlib import Path
@@ -168,14 +169,14 @@ def _run(notebook: nbformat.NotebookNode, chapter: Path) -> tuple[set[str], list
 
 def _files(opened: Iterable[str]) -> set[str]:
     """Name the files of the project, and the public runs, among those that a kernel opened."""
-    paths = [Path(source_from_cache(name) if name.endswith(".pyc") else name).resolve() for name in opened]
+    paths = {Path(source_from_cache(name) if name.endswith(".pyc") else name).resolve() for name in opened}
     below = {_relative(path) for path in paths if path.is_relative_to(ROOT)}
     names = {name for name in below if not any(part.startswith((".", "_build")) for part in Path(name).parts)}
     # Looking a table up reads the descriptions of all sets; only those of the sets whose tables were read count.
     described = {name for name in names if name.endswith("/datapackage.yaml")}
     folders = {Path(name).parent for name in names - described}
     names -= {name for name in described if Path(name).parent not in folders}
-    return names | {label for path in paths if (label := registry.label(path))}
+    return names | {label for label, file in registry.by_label().items() if file.here in paths}
 
 
 def _first_line(cell: nbformat.NotebookNode) -> str:
@@ -241,6 +242,7 @@ def _pins(name: str) -> str:
     return ", ".join(line.removeprefix(f"{name}==") for line in lines if line.startswith(f"{name}=="))
 
 
+@cache  # each page is made from most of the package
 def _code(source: str) -> str:
     """Return a module's source without comments, docstrings and blank lines.
 

@@ -39,7 +39,7 @@ class TextError(Exception):
     """A text that cannot be told without the book; its message names the page and the place."""
 
 
-@dataclass
+@dataclass(eq=False)  # what is found in a page is kept for it
 class Page:
     """One page of the book.
 

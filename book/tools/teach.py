@@ -12,6 +12,7 @@ import re
 import tomllib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -251,6 +252,7 @@ class Maker:
         return cells
 
 
+@cache
 def made(page: Page) -> set[str]:
     """Return the names that the code of a page makes outside its solutions."""
     names = set()
@@ -271,6 +273,7 @@ def _plain(source: str) -> str:
     return re.sub(r"^(\s*)[%!].*$", r"\1pass", source, flags=re.M)
 
 
+@cache
 def gluers(page: Page) -> set[str]:
     """Return ``glue`` and the names of a page's own functions that do nothing but glue."""
     names = {"glue"}

@@ -204,8 +204,3 @@ def by_label() -> dict[str, PublicFile]:
             if file not in files.values():
                 files[f"public_runs/{name}/{Path(file.path).name}"] = file
     return files
-
-
-def label(path: Path) -> str | None:
-    """Return the label of a file on this machine, or None for one that is not registered."""
-    return next((name for name, file in by_label().items() if file.here == path), None)
