@@ -153,6 +153,15 @@ def test_columns_that_an_architecture_gives(tmp_path):
         tables.read(outside, ["n_active"])
 
 
+def test_a_config_for_all_rows_that_cannot_be_read_is_named_and_no_column(tmp_path):
+    rows = written(tmp_path, "n_tokens,loss\n1e12,2.0\n")
+    gone = tmp_path / "gone.json"
+    with pytest.raises(InputError) as error:
+        tables.read(rows, ["n_active"], config=str(gone))
+    assert str(error.value).startswith(f"{gone}")
+    assert "column" not in str(error.value)
+
+
 # Every problem at once
 
 

@@ -25,7 +25,7 @@ def f(x: int | str, y=0.5) -> dict[str, int]:
     if x < 1 and not y:
         raise ValueError(f"{x + 1} is bad")
     for i in range(x):
-        warn(i)
+        warn(i, strict=True)
     return {"key": g(x, -y) * max(x, y)}["key"][x:]
 '''
 

@@ -89,7 +89,7 @@ def _flat(text: bytes) -> str:
 def of_code(path: str, source: bytes) -> list[Change]:
     """Return every change to a module: operators, limits, conditions, numbers, keys, arguments, and statements.
 
-    Annotations, docstrings, decorators and texts of messages are left as they are.
+    Annotations, docstrings, decorators, texts of messages, and what ``zip`` asserts of lengths are left as they are.
     """
     return list(_Module(path, source).found())
 
@@ -142,6 +142,8 @@ class _Module:
             return True
         if isinstance(parent, ast.Expr):
             return isinstance(node, ast.Constant)
+        if isinstance(parent, ast.keyword) and parent.arg == "strict":
+            return True
         if isinstance(parent, ast.AnnAssign | ast.arg) and node is parent.annotation:
             return not (isinstance(parent, ast.AnnAssign) and node is parent.value)
         if isinstance(parent, ast.FunctionDef) and node is parent.returns:
