@@ -223,6 +223,10 @@ def test_every_claim_has_a_stored_verdict(paper):
         assert (row["computed"] is None) == (row["verdict"] == "cannot")
 
 
+def test_a_stored_claim_says_which_page_stores_it():
+    assert {row["page"] for row in claims.stored("yang2025")} == {"03-yang2025-evidence"}
+
+
 @pytest.mark.parametrize("paper", claims.papers())
 def test_stored_verdicts_follow_from_stored_values(paper):
     """A verdict changed by hand, or a printed value changed afterwards, does not survive."""
