@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 
 import nbformat
 import numpy as np
@@ -248,6 +249,30 @@ def test_the_command_prints_the_answers(served):
     assert f"{advise('tian2025', 1e22).n_active:.3g}" in shown
     assert "128+" in shown
     assert ("N served" in shown) == (served is not None)
+
+
+def test_each_answer_stands_below_its_heading():
+    keys = ["source", "n_active", "n_tokens", "tokens_per_parameter", "n_total", "experts", "granularity", "n_shared"]
+    keys += ["d_model", "n_layers", "decades", "served_active", "served_tokens", "flops_total"]
+    heads = ["numbers", "N", "D", "D/N", "total", "experts", "G", "shared"]
+    heads += ["width", "depth", "outside", "N served", "D served", "FLOP total"]
+    found = {
+        row["law"]: row
+        for row in json.loads(run("--all", "--flops", 1e22, "--tokens-served", 1e13, "--json").stdout)["laws"]
+    }
+    lines = run("--all", "--flops", 1e22, "--tokens-served", 1e13).stdout.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.split()[:1] == ["numbers"])
+    assert re.split(" {2,}", lines[start].strip()) == heads
+    for line in lines[start + 1 : start + 1 + len(found)]:
+        law, *cells = re.split(" {2,}", line.strip())
+        for key, cell in zip(keys, cells, strict=True):
+            value = found[law].get(key)
+            if value is None:
+                assert cell == "-"
+            elif isinstance(value, str):
+                assert cell == value
+            else:
+                assert float(cell.rstrip("+")) == pytest.approx(value, rel=6e-3)
 
 
 def test_a_million_tokens_can_be_served():
