@@ -127,3 +127,12 @@ def test_a_prediction_is_drawn_where_it_covers():
     assert [points for line, points in drawn(left) if not line][1] == [[2, 12], [4, 24], [8, 45]]
     lines = [points for line, points in drawn(right) if line]
     assert np.array(lines)[:, :, 1] == pytest.approx(np.array([[1, 1], [13 / 11, 25 / 19], [2, 50 / 19]]))
+
+
+def test_letters_stand_above_a_panel_or_left_of_what_stands_above_it():
+    _, axes = plt.subplots(1, 2)
+    plots.letter(axes)
+    assert [ax.get_title() for ax in axes] == ["(a)", "(b)"]
+    assert [ax.title.get_position()[0] for ax in axes] == [0, 0]
+    plots.letter(axes, outside=True)
+    assert all(ax.title.get_position()[0] < 0 for ax in axes)

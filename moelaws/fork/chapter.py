@@ -195,9 +195,8 @@ def write(
     config : bytes, optional
         A model's ``config.json``, to be kept beside the table.
     """
-    free(name)
     with _alone():
-        free(name)  # another writer may have been faster
+        free(name)
         taken = [int(path.name[:2]) for path in ROOT.glob("chapters/[0-9][0-9]-*.md")]
         page = ROOT / "chapters" / f"{max(taken, default=-1) + 1:02d}-{name}.md"
         folder, contents = ROOT / "data" / name, ROOT / _CONTENTS
