@@ -198,3 +198,19 @@ def test_each_coefficient_is_seen(name):
     changed = rows("feasible")
     changed[:, NAMES.index(name)] *= 1.01
     assert ends(changed) != ends(rows("feasible"))
+
+
+def test_statements_on_cost_compare_the_experts_that_they_name():
+    compared = {
+        claim: [(one.kind, one.base, one.target) for one in numbers.values()] for claim, numbers in STATEMENTS.items()
+    }
+    assert compared == {
+        "R05": [("own", 4, 32)] * 2,
+        "R07": [("saving", 4, 8)] * 2 + [("saving", 4, 16)] * 2,
+        "R08": [("cost", 1, 8)] * 2,
+        "R11": [("size", 1, 4), ("size", 1, 8), ("size", 1, 16), ("size", 1, 32)],
+        "R12": [("size", 4, 8), ("size", 4, 16), ("size", 4, 32)],
+    }
+    for claim in ("R05", "R07", "R08"):  # the smaller budget first
+        budgets = [one.flops for one in STATEMENTS[claim].values()]
+        assert all(low < high for low, high in zip(budgets[::2], budgets[1::2], strict=True))

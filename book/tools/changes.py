@@ -39,7 +39,19 @@ OPPOSITES = {
     ast.NotIn: ("not in", "in"),
 }
 DRAWN = ("image/", "application/vnd.moelaws.figure")
-SYMMETRIC = {"min", "max", "minimum", "maximum", "isclose", "allclose", "array_equal", "isinstance"}
+SYMMETRIC = {
+    "min",
+    "max",
+    "minimum",
+    "maximum",
+    "fmin",
+    "fmax",
+    "logaddexp",
+    "isclose",
+    "allclose",
+    "array_equal",
+    "isinstance",
+}
 
 
 @dataclass(frozen=True)
