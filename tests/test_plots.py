@@ -129,10 +129,12 @@ def test_a_prediction_is_drawn_where_it_covers():
     assert np.array(lines)[:, :, 1] == pytest.approx(np.array([[1, 1], [13 / 11, 25 / 19], [2, 50 / 19]]))
 
 
-def test_letters_stand_above_a_panel_or_left_of_what_stands_above_it():
-    _, axes = plt.subplots(1, 2)
-    plots.letter(axes)
-    assert [ax.get_title() for ax in axes] == ["(a)", "(b)"]
-    assert [ax.title.get_position()[0] for ax in axes] == [0, 0]
-    plots.letter(axes, outside=True)
-    assert all(ax.title.get_position()[0] < 0 for ax in axes)
+@pytest.mark.parametrize("location", ["left", "center"])
+def test_letters_stand_above_a_panel_or_left_of_what_stands_above_it(location):
+    mpl.rcParams["axes.titlelocation"] = location
+    for outside in (False, True):
+        _, axes = plt.subplots(1, 2)
+        plots.letter(axes, outside)
+        for ax, name in zip(axes, "ab", strict=True):
+            (written,) = (text for text in ax.findobj(mpl.text.Text) if text.get_text() == f"({name})")
+            assert written.get_position()[0] < 0 if outside else written.get_position()[0] == 0

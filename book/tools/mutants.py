@@ -210,7 +210,8 @@ class Suite:
     def around(self, change: Change) -> list[dict[str, float]]:
         """Return the tests that run a changed statement, and then the others of their files.
 
-        What only importing runs, such as a constant, is used by what runs its module, or a module that imports it.
+        What only importing runs, such as a constant, is used by what runs its module, or a module that imports it, or
+        by tests that import it themselves.
         """
         span = {str(line) for line in range(change.line, change.last + 1)}
         at_import = any(
@@ -219,13 +220,14 @@ class Suite:
         package = (str(path.relative_to(ROOT)) for path in ROOT.glob("moelaws/**/*.py") if at_import)
         near = [change.path, *(path for path in package if change.path in imports(ROOT / path))]
         first, second = {}, {}
-        for found in self.units.values():
+        for unit, found in self.units.items():
             known = {test: seconds for test, seconds in found["tests"].items() if test not in self.failed}
             own = found["lines"].get(change.path, {})
             run = {test for line, tests in own.items() if at_import or line in span for test in tests}
             touched = {test for path in near for tests in found["lines"].get(path, {}).values() for test in tests}
             first |= {test: seconds for test, seconds in known.items() if test in run}
-            second |= known if run & known.keys() or (at_import and touched - {""}) else {}
+            taken = unit != DOCTESTS and change.path in imports(ROOT / unit)
+            second |= known if run & known.keys() or (at_import and (taken or touched - {""})) else {}
         return [first, {test: seconds for test, seconds in second.items() if test not in first}]
 
 
