@@ -25,7 +25,7 @@ def f(x: int | str, y=0.5) -> dict[str, int]:
     if x < 1 and not y:
         raise ValueError(f"{x + 1} is bad")
     for i in range(x):
-        warn(i, strict=True)
+        warn(*zip(x, strict=True), strict=True)
     return {"key": g(x, -y) * max(x, y)}["key"][x:]
 '''
 
@@ -62,6 +62,7 @@ def changed(kind):
             "constant",
             {
                 *("LIMIT: int | None = 4", "LIMIT: int | None = 6", "if x < 2 and not y:"),
+                "warn(*zip(x, strict=True), strict=False)",
                 *(f"def f(x: int | str, y={value}) -> dict[str, int]:" for value in (1.0, 1.5)),
             },
         ),

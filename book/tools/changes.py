@@ -154,7 +154,7 @@ class _Module:
             return True
         if isinstance(parent, ast.Expr):
             return isinstance(node, ast.Constant)
-        if isinstance(parent, ast.keyword) and parent.arg == "strict":
+        if isinstance(node, ast.keyword) and isinstance(parent, ast.Call) and getattr(parent.func, "id", "") == "zip":
             return True
         if isinstance(parent, ast.AnnAssign | ast.arg) and node is parent.annotation:
             return not (isinstance(parent, ast.AnnAssign) and node is parent.value)
